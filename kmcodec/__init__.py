@@ -1,0 +1,76 @@
+"""
+kmcodec: pictures of few colours in few bytes.
+
+    encode, decode      pixels to the bytes of a .kmc file, and back
+    read, write, open   the same with files
+    quantize            pixels to a palette and labels
+    dumps, loads        a palette and labels to bytes, and back, without loss
+
+A name is imported when it is first used: `import kmcodec` costs nothing, and decoding never loads the quantiser.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kmcodec.codec import decode, encode, open, quantize, read, write
+    from kmcodec.errors import DecodeError, FormatError, KmcError, LimitError, TruncatedError, UnsupportedError
+    from kmcodec.format import Coding, Header, KmcFile, dumps, loads
+    from kmcodec.indexed import IndexedImage, Metadata
+    from kmcodec.limits import Limits
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Coding",
+    "DecodeError",
+    "FormatError",
+    "Header",
+    "IndexedImage",
+    "KmcError",
+    "KmcFile",
+    "LimitError",
+    "Limits",
+    "Metadata",
+    "TruncatedError",
+    "UnsupportedError",
+    "__version__",
+    "decode",
+    "dumps",
+    "encode",
+    "loads",
+    "open",
+    "quantize",
+    "read",
+    "write",
+]
+
+_MODULES = {
+    "kmcodec.codec": ("decode", "encode", "open", "quantize", "read", "write"),
+    "kmcodec.errors": (
+        "DecodeError",
+        "FormatError",
+        "KmcError",
+        "LimitError",
+        "TruncatedError",
+        "UnsupportedError",
+    ),
+    "kmcodec.format": ("Coding", "Header", "KmcFile", "dumps", "loads"),
+    "kmcodec.indexed": ("IndexedImage", "Metadata"),
+    "kmcodec.limits": ("Limits",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'kmcodec' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

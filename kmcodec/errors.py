@@ -1,0 +1,38 @@
+"""
+What can be wrong with a `.kmc` file.
+
+Errors of the caller are `ValueError` and `TypeError`; errors of the data are one tree, so that one `except` is enough:
+
+    KmcError
+    └── DecodeError(ValueError)     no picture can be had from these bytes
+        ├── FormatError             they break a rule of the format
+        │   └── TruncatedError      they end before the picture does
+        ├── UnsupportedError        they may be right, but are beyond this version of kmcodec
+        └── LimitError              they ask for more than the caller allows
+"""
+
+from __future__ import annotations
+
+
+class KmcError(Exception):
+    """Anything kmcodec itself reports."""
+
+
+class DecodeError(KmcError, ValueError):
+    """The data cannot be decoded."""
+
+
+class FormatError(DecodeError):
+    """The data breaks a rule of the format: damaged, or no `.kmc` file at all."""
+
+
+class TruncatedError(FormatError):
+    """The data ends before the picture does."""
+
+
+class UnsupportedError(DecodeError):
+    """The data needs a newer version of kmcodec."""
+
+
+class LimitError(DecodeError):
+    """The picture is larger than the limits in force allow."""

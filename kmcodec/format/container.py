@@ -1,0 +1,305 @@
+"""
+The header of a `.kmc` file: its definition, and a plain dataclass made from it at once.
+
+Integers are little-endian; sizes are LEB128 (seven bits a byte, least significant first, bit 7 set on all but the last
+byte), in their shortest form and below 2³². The header ends with its CRC-32, so no field of it can be damaged unseen.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from io import BytesIO
+from itertools import accumulate
+from typing import IO, Any
+
+import construct
+
+from kmcodec.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from kmcodec.format.packing import bits_for, widths_for
+from kmcodec.indexed import MAX_COLORS
+from kmcodec.limits import Limits
+
+SIGNATURE = b"\x89KMC"
+VERSION = 1
+
+MIN_STRIP_PIXELS = 1 << 14
+"""Fewest pixels of a strip that is not the only one: so the index stays small against the picture it claims."""
+
+_HAS_ALPHA = 1
+_HAS_METADATA = 2
+_CHECK_BYTES = 4
+
+
+class Coding(IntEnum):
+    """How labels become bytes."""
+
+    PLAIN = 0
+
+
+class MetadataKind(IntEnum):
+    """What an item of metadata is. Items are in ascending order, at most one of a kind."""
+
+    ICC = 1
+    EXIF = 2
+    XMP = 3
+    TEXT = 4
+
+
+@dataclass(frozen=True)
+class MetadataItem:
+    """
+    Attributes:
+        kind: What it is.
+        size: Its bytes, uncompressed.
+        stored: The same as `frames.store` left them.
+    """
+
+    kind: MetadataKind
+    size: int
+    stored: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """
+    Everything before the strips.
+
+    Attributes:
+        version: Format version, 1.
+        coding: How labels become bytes.
+        bits_per_label: Width of packed labels; 0 where there is one colour, and so no label bytes.
+        width: Pixels in a row, 1 to 2³² − 1.
+        height: Rows, 1 to 2³² − 1.
+        colors: Palette size K, 1 to 65 536.
+        channels: 3 for RGB, 4 for RGBA.
+        strip_height: Rows in a strip; the last may have fewer.
+        stored_palette: The palette as `palette.encode_palette` left it.
+        strip_bytes: Length of each strip.
+        metadata: Items of metadata.
+    """
+
+    version: int = VERSION
+    coding: Coding = Coding.PLAIN
+    bits_per_label: int
+    width: int
+    height: int
+    colors: int
+    channels: int
+    strip_height: int
+    stored_palette: bytes
+    strip_bytes: tuple[int, ...]
+    metadata: tuple[MetadataItem, ...] = ()
+
+    @property
+    def pixels(self) -> int:
+        """Width × height."""
+        return self.width * self.height
+
+    @property
+    def strip_count(self) -> int:
+        """Number of strips; 0 where there is one colour."""
+        return -(-self.height // self.strip_height) if self.colors > 1 else 0
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The header's bytes, CRC-32 and all."""
+        return _build(self)
+
+    @cached_property
+    def strip_offsets(self) -> tuple[int, ...]:
+        """Where each strip begins, and last where the file ends."""
+        return tuple(accumulate(self.strip_bytes, initial=len(self.encoded)))
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of the whole file."""
+        return self.strip_offsets[-1]
+
+    @property
+    def check(self) -> bytes:
+        """The header's CRC-32, as it is stored."""
+        return self.encoded[-_CHECK_BYTES:]
+
+    def rows_of_strip(self, strip: int) -> range:
+        """Which rows a strip holds."""
+        top = strip * self.strip_height
+        return range(top, min(top + self.strip_height, self.height))
+
+
+class _Leb128(construct.Construct):  # type: ignore[misc]  # construct has no types
+    """An unsigned integer below 2³² in the fewest bytes. construct's own VarInt takes any length, and padding."""
+
+    def _parse(self, stream: IO[bytes], context: Any, path: str) -> int:  # noqa: ARG002
+        value = 0
+        for shift in range(0, 35, 7):
+            byte: int = construct.stream_read(stream, 1, path)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if value >> 32 or (byte == 0 and shift):
+                    break
+                return value
+        raise construct.ValidationError("an integer is not in its shortest form or not below 2**32", path=path)
+
+    def _build(self, value: int, stream: IO[bytes], context: Any, path: str) -> int:  # noqa: ARG002
+        rest = value
+        while rest > 0x7F:
+            stream.write(bytes([rest & 0x7F | 0x80]))
+            rest >>= 7
+        stream.write(bytes([rest]))
+        return value
+
+
+_size = _Leb128()
+
+_start = construct.Struct(
+    "signature" / construct.Bytes(len(SIGNATURE)),
+    "version" / construct.Int8ul,
+)
+
+_picture = construct.Struct(
+    "flags" / construct.Int8ul,
+    "coding" / construct.Int8ul,
+    "bits_per_label" / construct.Int8ul,
+    "width" / _size,
+    "height" / _size,
+    "last_color" / _size,
+    "strip_height" / _size,
+)
+
+_contents = construct.Struct(
+    "stored_palette" / construct.Prefixed(_size, construct.GreedyBytes),
+    "strip_bytes" / construct.Array(construct.this._.strip_count, _size),
+)
+
+_metadata = construct.PrefixedArray(
+    _size,
+    construct.Struct(
+        "kind" / construct.Int8ul,
+        "size" / _size,
+        "stored" / construct.Prefixed(_size, construct.GreedyBytes),
+    ),
+)
+
+_check = construct.Int32ul
+
+
+def parse_header(data: bytes, limits: Limits) -> Header:
+    """
+    Read the header of a file.
+
+    Args:
+        data: The file, or any beginning of it that holds the header.
+        limits: What the caller allows.
+
+    Raises:
+        TruncatedError: The data ends within the header.
+        FormatError: A field breaks its rule, or the header is damaged.
+        UnsupportedError: The version is a later one.
+        LimitError: The picture or its metadata is larger than allowed.
+    """
+    stream = BytesIO(data)
+    try:
+        return _parse(stream, limits)
+    except construct.StreamError:
+        raise TruncatedError(f"the file ends within its header, after {len(data)} bytes") from None
+    except construct.ConstructError as error:
+        raise FormatError(f"damaged header: {str(error).splitlines()[-1]}") from None
+
+
+def _parse(stream: BytesIO, limits: Limits) -> Header:
+    start = _start.parse_stream(stream)
+    if start.signature != SIGNATURE:
+        raise FormatError("not a .kmc file: it does not begin with the bytes 89 4B 4D 43")
+    if start.version != VERSION:
+        raise UnsupportedError(f"format version {start.version}; this kmcodec reads version {VERSION}")
+    picture = _picture.parse_stream(stream)
+    _check_picture(picture)
+    _check_limit(picture.width * picture.height, limits.pixels, "pixels")
+    fields = {
+        "coding": Coding(picture.coding),
+        "bits_per_label": picture.bits_per_label,
+        "width": picture.width,
+        "height": picture.height,
+        "colors": picture.last_color + 1,
+        "channels": 4 if picture.flags & _HAS_ALPHA else 3,
+        "strip_height": picture.strip_height,
+    }
+    strip_count = Header(**fields, stored_palette=b"", strip_bytes=()).strip_count
+    contents = _contents.parse_stream(stream, strip_count=strip_count)
+    items = _metadata.parse_stream(stream) if picture.flags & _HAS_METADATA else []
+    end = stream.tell()
+    if _check.parse_stream(stream) != zlib.crc32(stream.getbuffer()[:end]):
+        raise FormatError("damaged header: its CRC-32 does not fit")
+    _check_limit(sum(item.size for item in items), limits.metadata_bytes, "bytes of metadata")
+    return Header(
+        **fields,
+        stored_palette=contents.stored_palette,
+        strip_bytes=tuple(contents.strip_bytes),
+        metadata=_metadata_items(items, bool(picture.flags & _HAS_METADATA)),
+    )
+
+
+def _check_picture(picture: construct.Container) -> None:
+    """The rules of single fields, before anything depends on them."""
+    colors = picture.last_color + 1
+    if picture.flags & ~(_HAS_ALPHA | _HAS_METADATA):
+        raise FormatError(f"flags {picture.flags:#04x}: bits 2 to 7 must be zero")
+    if picture.coding not in set(Coding):
+        raise FormatError(f"coding {picture.coding} does not exist")
+    if not picture.width or not picture.height:
+        raise FormatError(f"{picture.width} × {picture.height} pixels: width and height must be at least 1")
+    if colors > MAX_COLORS:
+        raise FormatError(f"{colors} colours, more than {MAX_COLORS}")
+    if picture.bits_per_label not in widths_for(colors):
+        wanted = " or ".join(map(str, widths_for(colors)))
+        raise FormatError(f"{picture.bits_per_label} bits per label; {colors} colours take {wanted}")
+    if not 1 <= picture.strip_height <= picture.height:
+        raise FormatError(f"strips of {picture.strip_height} rows in a picture of {picture.height}")
+    if picture.strip_height < picture.height and picture.strip_height * picture.width < MIN_STRIP_PIXELS:
+        raise FormatError(f"strips of less than {MIN_STRIP_PIXELS} pixels")
+    if bits_for(colors) == 0 and picture.strip_height != picture.height:
+        raise FormatError("a picture of one colour has no strips; its strip height must be its height")
+
+
+def _check_limit(value: int, limit: int | None, what: str) -> None:
+    if limit is not None and value > limit:
+        raise LimitError(f"{value} {what}, over the limit of {limit}")
+
+
+def _metadata_items(items: list[construct.Container], announced: bool) -> tuple[MetadataItem, ...]:
+    kinds = [item.kind for item in items]
+    if announced and not items:
+        raise FormatError("the flag for metadata is set, but there is none")
+    if kinds != sorted(set(kinds)) or not set(kinds) <= set(MetadataKind):
+        raise FormatError(f"metadata of kinds {kinds}: each must be 1 to 4, at most once, in ascending order")
+    return tuple(MetadataItem(MetadataKind(item.kind), item.size, item.stored) for item in items)
+
+
+def _build(header: Header) -> bytes:
+    flags = _HAS_ALPHA * (header.channels == 4) | _HAS_METADATA * bool(header.metadata)
+    parts = [
+        _start.build({"signature": SIGNATURE, "version": header.version}),
+        _picture.build(
+            {
+                "flags": flags,
+                "coding": header.coding,
+                "bits_per_label": header.bits_per_label,
+                "width": header.width,
+                "height": header.height,
+                "last_color": header.colors - 1,
+                "strip_height": header.strip_height,
+            }
+        ),
+        _contents.build(
+            {"stored_palette": header.stored_palette, "strip_bytes": header.strip_bytes},
+            strip_count=header.strip_count,
+        ),
+    ]
+    if header.metadata:
+        parts.append(_metadata.build([vars(item) for item in header.metadata]))
+    encoded = b"".join(parts)
+    check: bytes = _check.build(zlib.crc32(encoded))
+    return encoded + check

@@ -1,0 +1,62 @@
+"""
+Bounded zstd: the only place that touches the zstandard package.
+
+Data is stored as it is, or as one zstd frame without its magic number where that is smaller. The reader knows the size
+that must come out, so the length of what is stored tells which of the two it is. Nothing is allocated before the size
+the frame claims has been compared with the size expected: zstandard itself takes the frame's word for it, even
+against `max_output_size`.
+"""
+
+from __future__ import annotations
+
+import zstandard
+
+from kmcodec.errors import FormatError
+
+_MAGIC = zstandard.FRAME_HEADER  # 28 B5 2F FD
+
+
+def store(data: bytes, *, level: int) -> bytes:
+    """
+    The smallest form of some data: itself, or a zstd frame without its magic number.
+
+    Args:
+        data: Any bytes.
+        level: zstd's compression level, 1 to 22.
+    """
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, source_size=len(data), write_content_size=True, write_checksum=False, write_dict_id=False
+    )
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compress(data)[len(_MAGIC) :]
+    return frame if len(frame) < len(data) else data
+
+
+def unstore(stored: bytes, size: int, *, what: str) -> bytes:
+    """
+    The inverse of `store`.
+
+    Args:
+        stored: Result of `store`.
+        size: Bytes that must come out.
+        what: What it is, for the message of an error.
+
+    Raises:
+        FormatError: These bytes do not hold exactly `size` bytes.
+    """
+    if len(stored) == size:
+        return stored
+    if len(stored) > size:
+        raise FormatError(f"{what}: stored in {len(stored)} bytes, more than the {size} it holds")
+    frame = _MAGIC + stored
+    try:
+        claimed = zstandard.frame_content_size(frame)
+        if claimed != size:
+            raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but says {_count(claimed)}")
+        # zstandard's contexts are not safe to share between threads; a new one costs a microsecond
+        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise FormatError(f"{what}: its zstd frame is damaged ({error})") from None
+
+
+def _count(claimed: int) -> str:
+    return "nothing about its size" if claimed < 0 else f"{claimed}"

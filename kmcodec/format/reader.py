@@ -1,0 +1,203 @@
+"""A `.kmc` file opened: its header at once, its rows when asked for."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+
+from kmcodec.errors import FormatError, LimitError, TruncatedError
+from kmcodec.expand import expand_labels
+from kmcodec.format.container import Header, parse_header
+from kmcodec.format.metadata import decode_metadata
+from kmcodec.format.palette import decode_palette
+from kmcodec.format.plain import decode_plain
+from kmcodec.format.strips import run_on_cores, unseal
+from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette, Pixels, label_dtype
+from kmcodec.limits import DEFAULT_LIMITS, Limits
+
+_FIRST_READ = 1 << 14
+
+
+class KmcFile:
+    """
+    An open `.kmc` file; a context manager.
+
+    The header is read and checked when it is opened, rows when they are asked for. Reading moves the position of the
+    stream, so one KmcFile serves one thread at a time.
+
+    Attributes:
+        header: Every field of the header.
+        palette: uint8, shape (K, 3 or 4).
+        metadata: Colour profile, EXIF, XMP and text.
+    """
+
+    header: Header
+    palette: Palette
+    metadata: Metadata
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        threads: int | None = None,
+        close_stream: bool = False,
+    ) -> None:
+        """
+        Args:
+            stream: A binary file with nothing but a `.kmc` file in it; one that cannot seek is read whole.
+            limits: What may be allocated.
+            threads: How many threads may work on a large picture; None for one a core.
+            close_stream: Whether closing this closes the stream.
+
+        Raises:
+            DecodeError: The data is not a `.kmc` file that can be read.
+            ValueError: `threads` is less than 1.
+            OSError: The stream cannot be read.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, or None for one a core, not {threads!r}")
+        self._threads = threads
+        self._opened = stream if close_stream else None
+        self._stream = stream if stream.seekable() else _read_whole(stream, limits)
+        self.header = _read_header(self._stream, limits)
+        self.palette = decode_palette(self.header.stored_palette, self.header.colors, self.header.channels)
+        self.metadata = decode_metadata(self.header.metadata)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the stream, if it was opened for this KmcFile."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def read_rows(self, start: int, stop: int) -> Pixels:
+        """
+        Decode rows start to stop − 1, and no strip that has none of them.
+
+        Returns:
+            uint8, shape (stop − start, width, 3 or 4).
+
+        Raises:
+            ValueError: Not 0 ≤ start < stop ≤ height.
+            DecodeError: A strip is damaged.
+        """
+        return expand_labels(self.palette, self._label_rows(start, stop))
+
+    def read(self) -> Pixels:
+        """The whole picture, as `read_rows`."""
+        return self.read_rows(0, self.header.height)
+
+    def labels(self) -> Labels:
+        """
+        The label of every pixel.
+
+        Returns:
+            Shape (height, width), uint8 where K ≤ 256, else uint16.
+
+        Raises:
+            DecodeError: A strip is damaged.
+        """
+        return self._label_rows(0, self.header.height)
+
+    def _label_rows(self, start: int, stop: int) -> Labels:
+        header = self.header
+        if not 0 <= start < stop <= header.height:
+            raise ValueError(f"rows {start} to {stop} of a picture of {header.height} rows")
+        if not header.strip_count:
+            return np.zeros((stop - start, header.width), np.uint8)
+        first, last = start // header.strip_height, (stop - 1) // header.strip_height
+        sealed = [(strip, self._read_strip(strip)) for strip in range(first, last + 1)]
+        if first == last:
+            top = header.rows_of_strip(first).start
+            return self._decode_strip(*sealed[0])[start - top : stop - top]
+        labels = np.empty((stop - start, header.width), label_dtype(header.colors))
+
+        def decode(job: tuple[int, bytes]) -> None:
+            rows = header.rows_of_strip(job[0])
+            begin, end = max(start, rows.start), min(stop, rows.stop)
+            labels[begin - start : end - start] = self._decode_strip(*job)[begin - rows.start : end - rows.start]
+
+        run_on_cores(decode, sealed, self._threads)
+        return labels
+
+    def _read_strip(self, strip: int) -> bytes:
+        self._stream.seek(self.header.strip_offsets[strip])
+        data = self._stream.read(self.header.strip_bytes[strip])
+        if len(data) != self.header.strip_bytes[strip]:
+            raise TruncatedError(f"{_name(strip)}: the file ends after {len(data)} of its bytes")
+        return data
+
+    def _decode_strip(self, strip: int, sealed: bytes) -> Labels:
+        header = self.header
+        rows = header.rows_of_strip(strip)
+        payload = unseal(sealed, header.check, strip, what=_name(strip))
+        labels = decode_plain(
+            payload, len(rows) * header.width, header.bits_per_label, header.colors, what=_name(strip)
+        )
+        return labels.reshape(len(rows), header.width).astype(label_dtype(header.colors), copy=False)
+
+
+def loads(
+    data: bytes | bytearray | memoryview, *, limits: Limits = DEFAULT_LIMITS, threads: int | None = None
+) -> IndexedImage:
+    """
+    Read an indexed picture from the bytes of a `.kmc` file: the inverse of `dumps`.
+
+    Args:
+        data: A whole file.
+        limits: What may be allocated.
+        threads: How many threads may work on a large picture; None for one a core.
+
+    Raises:
+        DecodeError: The data is not a `.kmc` file that can be read.
+    """
+    file = KmcFile(BytesIO(data), limits=limits, threads=threads)
+    return IndexedImage(file.palette, file.labels(), file.metadata)
+
+
+def _read_header(stream: BinaryIO, limits: Limits) -> Header:
+    """Read as much as the header turns out to need, and check that the strips fill the rest of the file exactly."""
+    size = stream.seek(0, os.SEEK_END)
+    _check_file_size(size, limits)
+    stream.seek(0)
+    data = stream.read(_FIRST_READ)
+    while True:
+        try:
+            header = parse_header(data, limits)
+            break
+        except TruncatedError:
+            more = stream.read(3 * len(data))
+            if not more:
+                raise
+            data += more
+    if size < header.file_bytes:
+        raise TruncatedError(f"the file ends after {size} of {header.file_bytes} bytes")
+    if size > header.file_bytes:
+        raise FormatError(f"{size - header.file_bytes} bytes follow the end of the picture")
+    return header
+
+
+def _read_whole(stream: BinaryIO, limits: Limits) -> BytesIO:
+    data = stream.read() if limits.file_bytes is None else stream.read(limits.file_bytes + 1)
+    _check_file_size(len(data), limits)
+    return BytesIO(data)
+
+
+def _check_file_size(size: int, limits: Limits) -> None:
+    if limits.file_bytes is not None and size > limits.file_bytes:
+        raise LimitError(f"a file of {size} bytes, over the limit of {limits.file_bytes}")
+
+
+def _name(strip: int) -> str:
+    return f"strip {strip}"

@@ -1,0 +1,112 @@
+"""A picture as a palette and one label a pixel: what the quantiser makes and the format stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from kmcodec.expand import expand_labels
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""Colours, shape (height, width, 3) RGB or (height, width, 4) RGBA with straight alpha."""
+
+Palette: TypeAlias = npt.NDArray[np.uint8]
+"""Colours, shape (K, 3) RGB or (K, 4) RGBA, 1 ≤ K ≤ 65 536."""
+
+Labels: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
+"""Palette indices, shape (height, width); uint8 where K ≤ 256, else uint16."""
+
+MAX_COLORS = 65_536
+MAX_SIDE = (1 << 32) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """
+    What a file says about its picture. It is stored as given and never interpreted.
+
+    Attributes:
+        icc: ICC colour profile.
+        exif: EXIF block, from its TIFF header on.
+        xmp: XMP packet, UTF-8.
+        text: Keyword and text pairs, such as ("Author", "…"), in order.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Metadata()
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedImage:
+    """
+    A palette, a label for every pixel, and metadata.
+
+    A label mask is one too: any palette of as many entries as there are classes will do.
+
+    Attributes:
+        palette: uint8, shape (K, 3) or (K, 4), 1 ≤ K ≤ 65 536.
+        labels: Shape (height, width), all below K; any integer type is taken and kept as uint8 or, for K > 256,
+            uint16.
+        metadata: Colour profile, EXIF, text.
+
+    Raises:
+        TypeError: An array is of another type.
+        ValueError: A shape is wrong, or a label is not below K.
+    """
+
+    palette: Palette
+    labels: Labels
+    metadata: Metadata = field(default_factory=Metadata)
+
+    def __post_init__(self) -> None:
+        _check_palette(self.palette)
+        _check_labels(self.labels, len(self.palette))
+        object.__setattr__(self, "labels", self.labels.astype(label_dtype(len(self.palette)), copy=False))
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return len(self.labels)
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return len(self.labels[0])
+
+    def to_pixels(self) -> Pixels:
+        """The picture, shape (height, width, 3 or 4)."""
+        return expand_labels(self.palette, self.labels)
+
+
+def label_dtype(count: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """The type of labels of a palette of `count` colours."""
+    return np.dtype(np.uint8 if count <= 256 else np.uint16)
+
+
+def _check_palette(palette: Palette) -> None:
+    if not isinstance(palette, np.ndarray) or palette.dtype != np.uint8:
+        raise TypeError(f"palette must be a uint8 array, not {_kind(palette)}")
+    if palette.ndim != 2 or palette.shape[1] not in (3, 4) or not 1 <= len(palette) <= MAX_COLORS:
+        raise ValueError(f"palette must have shape (K, 3) or (K, 4), 1 ≤ K ≤ {MAX_COLORS}, not {palette.shape}")
+
+
+def _check_labels(labels: Labels, count: int) -> None:
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "ui":
+        raise TypeError(f"labels must be an array of integers, not {_kind(labels)}")
+    if labels.ndim != 2 or not 1 <= min(labels.shape) <= max(labels.shape) <= MAX_SIDE:
+        raise ValueError(f"labels must have shape (height, width), both ≥ 1, not {labels.shape}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= count:
+        raise ValueError(f"labels must be from 0 to {count - 1}, below the palette's size; found {low} to {high}")
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,0 +1,86 @@
+"""Whatever a caller calls a picture, as an array of RGB or RGBA bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from kmcodec.indexed import MAX_SIDE, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    ImageLike: TypeAlias = npt.NDArray[np.uint8] | Image.Image
+else:
+    ImageLike: TypeAlias = Any
+
+_WANTED = "a uint8 array of shape (height, width, 3), (height, width, 4) or (height, width), or a PIL image"
+
+
+def as_pixels(image: ImageLike) -> Pixels:
+    """
+    Bring a picture into the form the codec works on.
+
+    Args:
+        image: A uint8 array, RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W); or a PIL image of any mode. A PIL image
+            becomes RGBA if it has a transparent pixel, else RGB. Samples of 16 bits keep their upper 8, as Pillow
+            keeps them of 16-bit colour; samples of 32 bits and floats are clipped to 0…255, as
+            `Image.convert` does.
+
+    Returns:
+        uint8, shape (height, width, 3 or 4); the array itself where it is in this form already.
+
+    Raises:
+        TypeError: It is neither, or an array of another type.
+        ValueError: The shape is another one, or empty.
+        OSError: Pillow cannot decode the image.
+    """
+    if not isinstance(image, np.ndarray):
+        from PIL import Image
+
+        if not isinstance(image, Image.Image):
+            raise TypeError(f"image must be {_WANTED}, not {type(image).__name__}")
+        return _from_pil(image)
+    if image.dtype != np.uint8:
+        raise TypeError(f"image must be {_WANTED}, not an array of {image.dtype}")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
+        raise ValueError(f"image must be {_WANTED}, not of shape {image.shape}")
+    if min(image.shape) < 1 or max(image.shape) > MAX_SIDE:
+        raise ValueError(f"image must have at least one pixel, not shape {image.shape}")
+    return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def _from_pil(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I;16"):
+        return _from_16_bit_grey(image)
+    if image.mode == "LAB":
+        return np.asarray(_lab_to_rgb(image))
+    if image.mode in ("I", "F"):
+        image = image.convert("L")
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        pixels = np.asarray(image.convert("RGBA"))
+        return pixels if pixels[..., 3].min() < 255 else np.ascontiguousarray(pixels[..., :3])
+    return np.asarray(image.convert("RGB"))
+
+
+def _lab_to_rgb(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    assert converted is not None  # None is for conversions in place
+    return converted
+
+
+def _from_16_bit_grey(image: Image.Image) -> Pixels:
+    samples = np.asarray(image)
+    grey = np.repeat((samples >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+    transparent = image.info.get("transparency")
+    if transparent is None or not (samples == transparent).any():
+        return grey
+    alpha = np.where(samples == transparent, 0, 255).astype(np.uint8)
+    return np.concatenate([grey, alpha[:, :, None]], axis=2)

@@ -1,0 +1,1 @@
+"""Sample pictures for `kmcodec demo`; CREDITS.md says whose."""
