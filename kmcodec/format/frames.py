@@ -13,21 +13,29 @@ import zstandard
 
 from kmcodec.errors import FormatError
 
-_MAGIC = zstandard.FRAME_HEADER  # 28 B5 2F FD
+_MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
 
 
-def store(data: bytes, *, level: int) -> bytes:
+def store(data: bytes, *, level: int, min_match: int = 0) -> bytes:
     """
     The smallest form of some data: itself, or a zstd frame without its magic number.
 
     Args:
         data: Any bytes.
         level: zstd's compression level, 1 to 22.
+        min_match: Shortest repetition that may be used, in bytes, where the level would use shorter ones.
     """
+    own = zstandard.ZstdCompressionParameters.from_level(level, source_size=len(data))
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level, source_size=len(data), write_content_size=True, write_checksum=False, write_dict_id=False
+        level,
+        source_size=len(data),
+        min_match=max(own.min_match, min_match),
+        format=_MAGICLESS,
+        write_content_size=True,
+        write_checksum=False,
+        write_dict_id=False,
     )
-    frame = zstandard.ZstdCompressor(compression_params=parameters).compress(data)[len(_MAGIC) :]
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compress(data)
     return frame if len(frame) < len(data) else data
 
 
@@ -47,16 +55,11 @@ def unstore(stored: bytes, size: int, *, what: str) -> bytes:
         return stored
     if len(stored) > size:
         raise FormatError(f"{what}: stored in {len(stored)} bytes, more than the {size} it holds")
-    frame = _MAGIC + stored
     try:
-        claimed = zstandard.frame_content_size(frame)
+        claimed = zstandard.get_frame_parameters(stored, format=_MAGICLESS).content_size
         if claimed != size:
-            raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but says {_count(claimed)}")
+            raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but claims {claimed}")
         # zstandard's contexts are not safe to share between threads; a new one costs a microsecond
-        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+        return zstandard.ZstdDecompressor(format=_MAGICLESS).decompress(stored, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError(f"{what}: its zstd frame is damaged ({error})") from None
-
-
-def _count(claimed: int) -> str:
-    return "nothing about its size" if claimed < 0 else f"{claimed}"

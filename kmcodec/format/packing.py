@@ -9,9 +9,12 @@ are worked on column by column.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from math import gcd
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kmcodec.errors import FormatError
 from kmcodec.indexed import Labels
@@ -88,6 +91,8 @@ def unpack_labels(packed: bytes, count: int, bits: int) -> Labels:
         return np.frombuffer(packed, np.uint8)
     if bits == 16:
         return np.frombuffer(packed, ">u2").astype(np.uint16)
+    if 8 % bits == 0:
+        return np.take(_unpacked_bytes(bits), np.frombuffer(packed, np.uint8), mode="clip").view(np.uint8)[:count]
     group = _labels_per_group(bits)
     bytes_per_group = group * bits // 8
     columns = np.zeros((-(-count // group), bytes_per_group), np.uint8)
@@ -98,6 +103,14 @@ def unpack_labels(packed: bytes, count: int, bits: int) -> Labels:
     for label, byte, shift in _overlaps(bits):
         labels[:, label] |= _shifted(wide[:, byte], -shift) & mask
     return labels.reshape(-1)[:count]
+
+
+@cache
+def _unpacked_bytes(bits: int) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """The labels of every byte, side by side in one integer, for 1, 2 or 4 bits: one look-up gives them all."""
+    shifts = np.arange(8 - bits, -1, -bits)
+    labels = (np.arange(256)[:, None] >> shifts & ((1 << bits) - 1)).astype(np.uint8)
+    return labels.view(f"u{len(shifts)}").reshape(256)
 
 
 def _labels_per_group(bits: int) -> int:

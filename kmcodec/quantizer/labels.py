@@ -31,9 +31,16 @@ def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = No
 
 
 def label_colors(colors: Palette, palette: Palette) -> npt.NDArray[np.int32]:
-    """The nearest palette colour of every colour, by squared distance of premultiplied colours: (n, C) → (n,)."""
+    """
+    The nearest palette colour of every colour, by squared distance of premultiplied colours: (n, C) → (n,).
+
+    A colour that the palette has is its own nearest, although another may look the same at its opacity.
+    """
     labels, _ = nearest(_coordinates(colors), _coordinates(palette))
-    return labels
+    keys, palette_keys = keys_of_pixels(colors), keys_of_pixels(palette)
+    order = np.argsort(palette_keys, kind="stable")
+    places = order[np.searchsorted(palette_keys, keys, sorter=order).clip(max=len(palette) - 1)]
+    return np.where(palette_keys[places] == keys, places, labels).astype(np.int32)
 
 
 def _coordinates(colors: Palette) -> npt.NDArray[np.float32]:

@@ -1,0 +1,251 @@
+"""The public names: encode, decode, read, write, open, quantize, dumps, loads."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import kmcodec
+from kmcodec.errors import DecodeError, FormatError, KmcError, LimitError, TruncatedError, UnsupportedError
+
+
+def indexed_images() -> st.SearchStrategy[kmcodec.IndexedImage]:
+    def image(count: int, channels: int, height: int, width: int, seed: int) -> kmcodec.IndexedImage:
+        rng = np.random.default_rng(seed)
+        return kmcodec.IndexedImage(
+            rng.integers(0, 256, (count, channels), np.uint8), rng.integers(0, count, (height, width))
+        )
+
+    counts = st.one_of(st.integers(1, 300), st.sampled_from([4096, 65535, 65536]))
+    return st.builds(image, counts, st.sampled_from([3, 4]), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+
+
+@given(image=indexed_images(), effort=st.integers(1, 9))
+def test_loads_inverts_dumps(image: kmcodec.IndexedImage, effort: int) -> None:
+    data = kmcodec.dumps(image, effort=effort)
+    again = kmcodec.loads(data)
+    np.testing.assert_array_equal(again.palette, image.palette)
+    np.testing.assert_array_equal(again.labels, image.labels)
+    assert again.labels.dtype == image.labels.dtype
+    assert kmcodec.dumps(again, effort=effort) == data
+
+
+@given(image=indexed_images())
+def test_decoding_is_looking_up_labels_in_the_palette(image: kmcodec.IndexedImage) -> None:
+    np.testing.assert_array_equal(kmcodec.decode(kmcodec.dumps(image)), image.palette[image.labels])
+
+
+@given(pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 16), st.integers(1, 16), st.sampled_from([3, 4]))))
+def test_a_picture_of_few_colours_comes_back_exactly(pixels: np.ndarray) -> None:
+    np.testing.assert_array_equal(kmcodec.decode(kmcodec.encode(pixels)), pixels)
+
+
+def test_a_photo_comes_back_nearly(photo: np.ndarray) -> None:
+    decoded = kmcodec.decode(kmcodec.encode(photo, 64))
+    assert decoded.shape == photo.shape
+    assert decoded.dtype == np.uint8
+    assert np.square(decoded.astype(int) - photo).mean() < 50
+
+
+def test_a_decoded_picture_may_be_written_to(photo: np.ndarray) -> None:
+    kmcodec.decode(kmcodec.encode(photo, 4))[0, 0] = 1
+
+
+def test_metadata_is_kept_exactly() -> None:
+    metadata = kmcodec.Metadata(
+        icc=b"\0icc" * 100,
+        exif=b"II*\0",
+        xmp=b"<xmp>\xc3\xa9</xmp>",
+        text=(("Title", "Über"), ("Title", ""), ("", "x")),
+    )
+    image = kmcodec.IndexedImage(np.zeros((1, 3), np.uint8), np.zeros((2, 2), np.uint8), metadata)
+    assert kmcodec.loads(kmcodec.dumps(image)).metadata == metadata
+
+
+def test_empty_metadata_is_kept_apart_from_none() -> None:
+    image = kmcodec.IndexedImage(np.zeros((1, 3), np.uint8), np.zeros((2, 2), np.uint8), kmcodec.Metadata(icc=b""))
+    assert kmcodec.loads(kmcodec.dumps(image)).metadata == kmcodec.Metadata(icc=b"")
+
+
+def test_text_with_nul_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=kmcodec.Metadata(text=(("a\0", "b"),)))
+
+
+def test_encode_takes_metadata_in_place_of_the_images_own() -> None:
+    image = Image.new("RGB", (2, 2))
+    image.info["icc_profile"] = b"own"
+    own = kmcodec.loads(kmcodec.encode(image)).metadata
+    given_ = kmcodec.loads(kmcodec.encode(image, metadata=kmcodec.Metadata(icc=b"given"))).metadata
+    assert (own.icc, given_.icc) == (b"own", b"given")
+
+
+def test_strips_cover_the_picture(striped: kmcodec.IndexedImage) -> None:
+    data = kmcodec.dumps(striped)
+    header = kmcodec.KmcFile(BytesIO(data)).header
+    assert header.strip_count == 3
+    assert len(header.rows_of_strip(2)) < header.strip_height
+    np.testing.assert_array_equal(kmcodec.loads(data).labels, striped.labels)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_bytes_and_pixels_do_not_depend_on_threads(striped: kmcodec.IndexedImage, threads: int) -> None:
+    data = kmcodec.dumps(striped, threads=threads)
+    assert data == kmcodec.dumps(striped)
+    np.testing.assert_array_equal(kmcodec.decode(data, threads=threads), striped.to_pixels())
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 501), (499, 503), (700, 1501), (1500, 1501), (0, 1501)])
+def test_read_rows_gives_those_rows(striped: kmcodec.IndexedImage, start: int, stop: int) -> None:
+    with kmcodec.open(BytesIO(kmcodec.dumps(striped))) as file:
+        np.testing.assert_array_equal(file.read_rows(start, stop), striped.to_pixels()[start:stop])
+
+
+def test_read_rows_reads_no_strip_that_it_does_not_need(striped: kmcodec.IndexedImage) -> None:
+    data = bytearray(kmcodec.dumps(striped))
+    data[-10] ^= 1  # in the last strip
+    with kmcodec.open(BytesIO(data)) as file:
+        file.read_rows(0, 1000)
+        with pytest.raises(FormatError, match="strip 2"):
+            file.read_rows(1000, 1501)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 3), (3, 3), (4, 3), (0, 10)])
+def test_read_rows_refuses_rows_that_are_not_there(icon: kmcodec.IndexedImage, start: int, stop: int) -> None:
+    with kmcodec.open(BytesIO(kmcodec.dumps(icon))) as file, pytest.raises(ValueError, match="of 9 rows"):
+        file.read_rows(start, stop)
+
+
+def test_one_colour_stores_no_labels() -> None:
+    data = kmcodec.encode(np.full((3000, 3000, 3), 7, np.uint8))
+    assert len(data) < 32
+    with kmcodec.open(BytesIO(data)) as file:
+        assert (file.read_rows(5, 7) == 7).all()
+
+
+def test_an_open_file_shows_what_it_is(tmp_path: Path, icon: kmcodec.IndexedImage) -> None:
+    path = tmp_path / "icon.kmc"
+    kmcodec.write(path, icon)
+    with kmcodec.open(path) as file:
+        header = file.header
+        assert (header.width, header.height, header.colors, header.channels) == (7, 9, 5, 4)
+        assert header.coding is kmcodec.Coding.PLAIN
+        assert header.file_bytes == path.stat().st_size
+        assert file.metadata == icon.metadata
+        np.testing.assert_array_equal(file.palette, icon.palette)
+        np.testing.assert_array_equal(file.labels(), icon.labels)
+
+
+def test_files_by_path_name_and_stream(tmp_path: Path, photo: np.ndarray) -> None:
+    expected = kmcodec.decode(kmcodec.encode(photo, 8))
+    kmcodec.write(tmp_path / "a.kmc", photo, 8)
+    kmcodec.write(str(tmp_path / "b.kmc"), photo, 8)
+    with (tmp_path / "c.kmc").open("wb") as stream:
+        kmcodec.write(stream, photo, 8)
+    for name in "abc":
+        np.testing.assert_array_equal(kmcodec.read(tmp_path / f"{name}.kmc"), expected)
+    with (tmp_path / "a.kmc").open("rb") as stream:
+        np.testing.assert_array_equal(kmcodec.read(stream), expected)
+        assert not stream.closed
+
+
+def test_files_by_url(photo: np.ndarray) -> None:
+    pytest.importorskip("fsspec")
+    kmcodec.write("memory://folder/photo.kmc", photo, 8)
+    np.testing.assert_array_equal(kmcodec.read("memory://folder/photo.kmc"), kmcodec.decode(kmcodec.encode(photo, 8)))
+
+
+def test_a_stream_that_cannot_seek_is_read_whole(icon: kmcodec.IndexedImage) -> None:
+    class Pipe(BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    data = kmcodec.dumps(icon)
+    np.testing.assert_array_equal(kmcodec.read(Pipe(data)), icon.to_pixels())
+    with pytest.raises(LimitError):
+        kmcodec.read(Pipe(data), limits=kmcodec.Limits(file_bytes=10))
+
+
+def test_a_file_that_fails_to_open_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "bad.kmc"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(FormatError):
+        kmcodec.open(path)  # an unclosed file would be a ResourceWarning, and so an error
+
+
+@pytest.mark.parametrize("data", [bytes, bytearray, memoryview])
+def test_loads_takes_any_bytes(icon: kmcodec.IndexedImage, data: type) -> None:
+    np.testing.assert_array_equal(kmcodec.loads(data(kmcodec.dumps(icon))).labels, icon.labels)
+
+
+def test_a_label_mask_goes_straight_into_the_format() -> None:
+    mask = np.arange(300, dtype=np.int64).reshape(20, 15)
+    palette = np.zeros((300, 3), np.uint8)
+    again = kmcodec.loads(kmcodec.dumps(kmcodec.IndexedImage(palette, mask)))
+    assert again.labels.dtype == np.uint16
+    np.testing.assert_array_equal(again.labels, mask)
+
+
+@pytest.mark.parametrize(
+    ("palette", "labels", "error", "says"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 2), np.uint8), TypeError, "palette must be a uint8 array, not float64 array"),
+        ([[0, 0, 0]], np.zeros((2, 2), np.uint8), TypeError, "palette must be a uint8 array, not list"),
+        (np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8), ValueError, r"\(K, 3\) or \(K, 4\)"),
+        (np.zeros((0, 3), np.uint8), np.zeros((2, 2), np.uint8), ValueError, "1 ≤ K"),
+        (np.zeros((65537, 3), np.uint8), np.zeros((2, 2), np.uint8), ValueError, "K ≤ 65536"),
+        (np.zeros((2, 3), np.uint8), np.zeros((2, 2)), TypeError, "labels must be an array of integers"),
+        (np.zeros((2, 3), np.uint8), np.zeros((0, 2), np.uint8), ValueError, "both ≥ 1"),
+        (np.zeros((2, 3), np.uint8), np.zeros(4, np.uint8), ValueError, r"\(height, width\)"),
+        (np.zeros((2, 3), np.uint8), np.full((2, 2), 2), ValueError, "from 0 to 1"),
+        (np.zeros((2, 3), np.uint8), np.full((2, 2), -1), ValueError, "found -1"),
+    ],
+)
+def test_an_indexed_image_is_checked(palette: object, labels: object, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        kmcodec.IndexedImage(palette, labels)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"effort": 0}, ValueError, "effort"),
+        ({"effort": 10}, ValueError, "effort"),
+        ({"threads": 0}, ValueError, "threads"),
+        ({"colors": 0}, ValueError, "colors must be from 1 to 65536, not 0"),
+        ({"colors": 65537}, ValueError, "65537"),
+        ({"colors": 2.5}, TypeError, "integer"),
+        ({"colors": True}, TypeError, "integer"),
+    ],
+)
+def test_options_out_of_range_are_refused(arguments: dict[str, object], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        kmcodec.encode(np.zeros((2, 2, 3), np.uint8), **arguments)  # type: ignore[arg-type]
+
+
+def test_dumps_takes_an_indexed_image_only() -> None:
+    with pytest.raises(TypeError, match="IndexedImage, not ndarray"):
+        kmcodec.dumps(np.zeros((2, 2, 3), np.uint8))  # type: ignore[arg-type]
+
+
+def test_errors_are_one_tree() -> None:
+    assert issubclass(DecodeError, KmcError)
+    assert issubclass(DecodeError, ValueError)
+    assert issubclass(TruncatedError, FormatError)
+    for error in (FormatError, UnsupportedError, LimitError):
+        assert issubclass(error, DecodeError)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in kmcodec.__all__:
+        assert getattr(kmcodec, name) is not None
+        assert name in dir(kmcodec)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        kmcodec.nothing  # noqa: B018
