@@ -1,9 +1,10 @@
 """
-What can be wrong with a `.kmc` file.
+What can be wrong with a file.
 
 Errors of the caller are `ValueError` and `TypeError`; errors of the data are one tree, so that one `except` is enough:
 
     KmcError
+    ├── ImageError(ValueError)      a file of another format cannot be read, or written
     └── DecodeError(ValueError)     no picture can be had from these bytes
         ├── FormatError             they break a rule of the format
         │   └── TruncatedError      they end before the picture does
@@ -16,6 +17,10 @@ from __future__ import annotations
 
 class KmcError(Exception):
     """Anything kmcodec itself reports."""
+
+
+class ImageError(KmcError, ValueError):
+    """A file of another format is no image, or damaged; or that format cannot hold the picture."""
 
 
 class DecodeError(KmcError, ValueError):

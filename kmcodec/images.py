@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from kmcodec.errors import ImageError
 from kmcodec.indexed import IndexedImage, Metadata
 
 EXIF_PREFIX = b"Exif\0\0"
@@ -17,10 +18,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
     "TIFF": {"compression": "tiff_lzw"},
 }
-
-
-class ImageError(ValueError):
-    """Bytes that are no image, or an image that cannot be written in some format."""
 
 
 def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:

@@ -88,7 +88,7 @@ def test_encode_takes_metadata_in_place_of_the_images_own() -> None:
 
 
 def test_strips_cover_the_picture(striped: kmcodec.IndexedImage) -> None:
-    data = kmcodec.dumps(striped)
+    data = kmcodec.dumps(striped, effort=1)
     header = kmcodec.KmcFile(BytesIO(data)).header
     assert header.strip_count == 3
     assert len(header.rows_of_strip(2)) < header.strip_height
@@ -97,19 +97,19 @@ def test_strips_cover_the_picture(striped: kmcodec.IndexedImage) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_bytes_and_pixels_do_not_depend_on_threads(striped: kmcodec.IndexedImage, threads: int) -> None:
-    data = kmcodec.dumps(striped, threads=threads)
-    assert data == kmcodec.dumps(striped)
+    data = kmcodec.dumps(striped, effort=1, threads=threads)
+    assert data == kmcodec.dumps(striped, effort=1)
     np.testing.assert_array_equal(kmcodec.decode(data, threads=threads), striped.to_pixels())
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 501), (499, 503), (700, 1501), (1500, 1501), (0, 1501)])
 def test_read_rows_gives_those_rows(striped: kmcodec.IndexedImage, start: int, stop: int) -> None:
-    with kmcodec.open(BytesIO(kmcodec.dumps(striped))) as file:
+    with kmcodec.open(BytesIO(kmcodec.dumps(striped, effort=1))) as file:
         np.testing.assert_array_equal(file.read_rows(start, stop), striped.to_pixels()[start:stop])
 
 
 def test_read_rows_reads_no_strip_that_it_does_not_need(striped: kmcodec.IndexedImage) -> None:
-    data = bytearray(kmcodec.dumps(striped))
+    data = bytearray(kmcodec.dumps(striped, effort=1))
     data[-10] ^= 1  # in the last strip
     with kmcodec.open(BytesIO(data)) as file:
         file.read_rows(0, 1000)

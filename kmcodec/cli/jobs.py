@@ -92,11 +92,9 @@ def run(
 @contextmanager
 def failures_of(name: str) -> Iterator[None]:
     """Turn what may go wrong with a file into one sentence that names it."""
-    from kmcodec.images import ImageError
-
     try:
         yield
-    except (KmcError, ImageError) as error:
+    except KmcError as error:
         raise Failure(f"{shown_input(name)}: {error}") from error
     except BrokenPipeError:
         raise

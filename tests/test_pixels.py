@@ -1,0 +1,105 @@
+"""What may be handed in as a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kmcodec
+from kmcodec.pixels import as_pixels
+
+MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"]
+
+
+def test_an_array_in_the_right_form_is_taken_as_it_is() -> None:
+    for channels in (3, 4):
+        pixels = np.zeros((2, 3, channels), np.uint8)
+        assert as_pixels(pixels) is pixels
+
+
+def test_grey_becomes_rgb() -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(as_pixels(grey), np.dstack([grey, grey, grey]))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_views_and_other_memory_orders_are_read_right(photo: np.ndarray, order: str) -> None:
+    view = np.asarray(photo[::2, ::-3], order=order)
+    np.testing.assert_array_equal(kmcodec.decode(kmcodec.encode(view, 65536)), view)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "came"),
+    [
+        (np.zeros((2, 2, 3)), TypeError, "array of float64"),
+        (np.zeros((2, 2, 3), np.uint16), TypeError, "array of uint16"),
+        (np.zeros((2, 2, 3), bool), TypeError, "array of bool"),
+        (np.zeros((2, 2, 2), np.uint8), ValueError, r"shape \(2, 2, 2\)"),
+        (np.zeros((2, 2, 1), np.uint8), ValueError, r"shape \(2, 2, 1\)"),
+        (np.zeros(4, np.uint8), ValueError, r"shape \(4,\)"),
+        (np.zeros((0, 2, 3), np.uint8), ValueError, "at least one pixel"),
+        ([[0, 1]], TypeError, "not list"),
+        ("photo.png", TypeError, "not str"),
+        (None, TypeError, "not NoneType"),
+    ],
+)
+def test_anything_else_is_refused_with_what_was_wanted_and_what_came(
+    image: object, error: type[Exception], came: str
+) -> None:
+    with pytest.raises(error, match=came):
+        kmcodec.encode(image)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_of_pillow(mode: str) -> None:
+    pixels = as_pixels(Image.new(mode, (5, 4)))
+    assert pixels.dtype == np.uint8
+    assert pixels.shape in [(4, 5, 3), (4, 5, 4)]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_modes_become_the_rgb_that_pillow_makes_of_them(mode: str, photo: np.ndarray) -> None:
+    image = Image.fromarray(photo).convert("RGB").convert(mode)
+    np.testing.assert_array_equal(as_pixels(image), np.asarray(image.convert("RGB")))
+
+
+def test_alpha_is_kept_where_a_pixel_is_transparent_and_dropped_where_none_is() -> None:
+    image = Image.new("RGBA", (2, 2), (1, 2, 3, 255))
+    assert as_pixels(image).shape == (2, 2, 3)
+    image.putpixel((1, 0), (4, 5, 6, 7))
+    assert as_pixels(image)[0, 1].tolist() == [4, 5, 6, 7]
+
+
+def test_a_transparent_palette_entry_becomes_alpha() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([9, 9, 9, 8, 8, 8])
+    image.putpixel((1, 0), 1)
+    image.info["transparency"] = 1
+    assert as_pixels(image).tolist() == [[[9, 9, 9, 255], [8, 8, 8, 0]]]
+
+
+def test_lab_is_converted_through_its_profile() -> None:
+    lab = Image.merge("LAB", [Image.new("L", (1, 1), value) for value in (255, 128, 128)])
+    assert (as_pixels(lab) >= 250).all()
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_16_bit_grey_keeps_its_upper_8_bits(dtype: str) -> None:
+    samples = np.array([[0, 255, 256, 0x1234, 65535]], dtype)
+    mode = {"<u2": "I;16", ">u2": "I;16B"}[dtype]
+    image = Image.frombytes(mode, (5, 1), samples.tobytes())
+    assert as_pixels(image)[0, :, 0].tolist() == [0, 0, 1, 0x12, 255]
+
+
+def test_a_transparent_sample_of_16_bit_grey_becomes_alpha() -> None:
+    image = Image.frombytes("I;16", (2, 1), np.array([0x1234, 0x1235], "<u2").tobytes())
+    image.info["transparency"] = 0x1235
+    assert as_pixels(image).tolist() == [[[18, 18, 18, 255], [18, 18, 18, 0]]]
+
+
+def test_wider_samples_are_clipped() -> None:
+    integers = Image.fromarray(np.array([[-5, 100, 300]], np.int32))
+    floats = Image.fromarray(np.array([[-5, 100, 300]], np.float32))
+    for image in (integers, floats):
+        assert as_pixels(image)[0, :, 0].tolist() == [0, 100, 255]

@@ -1,0 +1,45 @@
+"""The README's examples do what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    (example,) = blocks("python")
+    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "256 256 64\n", "")
+
+
+@pytest.mark.parametrize("session", blocks("console"))
+def test_the_sessions_run_and_print_what_is_shown(session: str, tmp_path: Path, photo_file: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(photo_file.read_bytes())
+    for step in session.split("$ ")[1:]:
+        command, _, shown = step.partition("\n")
+        run = subprocess.run(
+            [sys.executable, "-m", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        if shown.strip():
+            assert without_seconds(run.stdout).split() == without_seconds(shown).split()
+
+
+def without_seconds(text: str) -> str:
+    """Output without times, and without the lines of tables, whose length depends on the terminal."""
+    return re.sub(r"\d+\.\d+ s\b|[─-╿]", "", text)
+
+
+def test_the_two_commands_stand_alone() -> None:
+    assert "    python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/kmcodec demo\n" in README
+    assert "    python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest\n" in README
