@@ -47,8 +47,10 @@ def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:
         raise
     except UnidentifiedImageError:
         raise ImageError("not an image that Pillow can read, or damaged") from None
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
+    except (OSError, SyntaxError) as error:
         raise ImageError(f"damaged image ({error})") from None
+    except Exception:  # Pillow's decoders raise whatever a damaged file leads them to
+        raise ImageError("damaged image") from None
     finally:
         Image.MAX_IMAGE_PIXELS = bomb_limit
     return image

@@ -8,7 +8,7 @@ byte), in their shortest form and below 2³². The header ends with its CRC-32, 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from io import BytesIO
@@ -79,6 +79,7 @@ class Header:
         stored_palette: The palette as `palette.encode_palette` left it.
         strip_bytes: Length of each strip.
         metadata: Items of metadata.
+        encoded: The header's bytes, CRC-32 and all; `encode_header` fills them in.
     """
 
     version: int = VERSION
@@ -92,6 +93,7 @@ class Header:
     stored_palette: bytes
     strip_bytes: tuple[int, ...]
     metadata: tuple[MetadataItem, ...] = ()
+    encoded: bytes = b""
 
     @property
     def pixels(self) -> int:
@@ -101,12 +103,7 @@ class Header:
     @property
     def strip_count(self) -> int:
         """Number of strips; 0 where there is one colour."""
-        return -(-self.height // self.strip_height) if self.colors > 1 else 0
-
-    @cached_property
-    def encoded(self) -> bytes:
-        """The header's bytes, CRC-32 and all."""
-        return _build(self)
+        return _strip_count(self.height, self.strip_height, self.colors)
 
     @cached_property
     def strip_offsets(self) -> tuple[int, ...]:
@@ -186,6 +183,11 @@ _metadata = construct.PrefixedArray(
 _check = construct.Int32ul
 
 
+def encode_header(header: Header) -> Header:
+    """The same header with its bytes."""
+    return replace(header, encoded=_build(header))
+
+
 def parse_header(data: bytes, limits: Limits) -> Header:
     """
     Read the header of a file.
@@ -218,16 +220,7 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
     picture = _picture.parse_stream(stream)
     _check_picture(picture)
     _check_limit(picture.width * picture.height, limits.pixels, "pixels")
-    fields = {
-        "coding": Coding(picture.coding),
-        "bits_per_label": picture.bits_per_label,
-        "width": picture.width,
-        "height": picture.height,
-        "colors": picture.last_color + 1,
-        "channels": 4 if picture.flags & _HAS_ALPHA else 3,
-        "strip_height": picture.strip_height,
-    }
-    strip_count = Header(**fields, stored_palette=b"", strip_bytes=()).strip_count
+    strip_count = _strip_count(picture.height, picture.strip_height, picture.last_color + 1)
     contents = _contents.parse_stream(stream, strip_count=strip_count)
     items = _metadata.parse_stream(stream) if picture.flags & _HAS_METADATA else []
     end = stream.tell()
@@ -235,11 +228,22 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
         raise FormatError("damaged header: its CRC-32 does not fit")
     _check_limit(sum(item.size for item in items), limits.metadata_bytes, "bytes of metadata")
     return Header(
-        **fields,
+        coding=Coding(picture.coding),
+        bits_per_label=picture.bits_per_label,
+        width=picture.width,
+        height=picture.height,
+        colors=picture.last_color + 1,
+        channels=4 if picture.flags & _HAS_ALPHA else 3,
+        strip_height=picture.strip_height,
         stored_palette=contents.stored_palette,
         strip_bytes=tuple(contents.strip_bytes),
         metadata=_metadata_items(items, bool(picture.flags & _HAS_METADATA)),
+        encoded=stream.getvalue()[: stream.tell()],
     )
+
+
+def _strip_count(height: int, strip_height: int, colors: int) -> int:
+    return -(-height // strip_height) if colors > 1 else 0
 
 
 def _check_picture(picture: construct.Container) -> None:
