@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 
 from kmcodec.files import FileName, open_binary, write_whole
-from kmcodec.format import DEFAULT_EFFORT, KmcFile, dumps
+from kmcodec.format import DEFAULT_EFFORT, Coding, KmcFile, dumps
 from kmcodec.indexed import MAX_COLORS, IndexedImage, Metadata, Pixels
 from kmcodec.limits import DEFAULT_LIMITS, Limits
 from kmcodec.pixels import ImageLike, as_pixels
@@ -50,6 +50,7 @@ def encode(
     colors: int = DEFAULT_COLORS,
     *,
     metadata: Metadata | None = None,
+    coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
     threads: int | None = None,
 ) -> bytes:
@@ -60,6 +61,7 @@ def encode(
         image: As for `quantize`; or an IndexedImage, which is stored as it is.
         colors: K, 1 to 65 536.
         metadata: In place of the image's own; None keeps that.
+        coding: "predicted", smallest; "plain", fastest to decode; None for predicted from effort 3 on.
         effort: 1, fastest, to 9, smallest.
         threads: How many threads may work on a large picture; None for one a core. The bytes do not depend on it.
 
@@ -73,7 +75,7 @@ def encode(
     indexed = image if isinstance(image, IndexedImage) else quantize(image, colors)
     if metadata is not None:
         indexed = IndexedImage(indexed.palette, indexed.labels, metadata)
-    return dumps(indexed, effort=effort, threads=threads)
+    return dumps(indexed, coding=coding, effort=effort, threads=threads)
 
 
 def decode(
@@ -102,6 +104,7 @@ def write(
     colors: int = DEFAULT_COLORS,
     *,
     metadata: Metadata | None = None,
+    coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
     threads: int | None = None,
 ) -> None:
@@ -110,14 +113,14 @@ def write(
 
     Args:
         file: A path, a URL (through fsspec) or a binary file open for writing.
-        image, colors, metadata, effort, threads: As for `encode`.
+        image, colors, metadata, coding, effort, threads: As for `encode`.
 
     Raises:
         TypeError, ValueError: As `encode`.
         OSError: The file cannot be written.
         ImportError: A URL, and fsspec is not installed.
     """
-    data = encode(image, colors, metadata=metadata, effort=effort, threads=threads)
+    data = encode(image, colors, metadata=metadata, coding=coding, effort=effort, threads=threads)
     if isinstance(file, (str, PathLike)):
         write_whole(file, data)
     else:

@@ -214,14 +214,23 @@ def test_info_shows_every_field(folder: Path) -> None:
     size = (folder / "photo.kmc").stat().st_size
     assert fields["format_version"] == 1
     assert (fields["width"], fields["height"], fields["channels"], fields["colors"]) == (256, 256, 3, 5)
-    assert fields["coding"] == "plain"
-    assert fields["bits_per_label"] in (3, 4)
+    assert (fields["coding"], fields["flag_streams"]) == ("predicted", 8)
     assert (fields["strips"], fields["strip_height"]) == (1, 256)
     assert fields["file_bytes"] == size == fields["header_bytes"] + sum(fields["strip_bytes"])
     assert fields["metadata"] == []
     shown = text(kmcodec_run("info", "photo.kmc", cwd=folder).stdout)
     for name in fields:
         assert name == "strip_bytes" or name.replace("_", " ") in shown
+
+
+def test_the_coding_is_predicted_unless_plain_is_asked_for_or_the_effort_is_low(folder: Path) -> None:
+    for options in (["--coding", "plain"], ["-e", 2]):
+        kmcodec_run("encode", "photo.png", "-k", 16, *options, "--overwrite", cwd=folder)
+        fields = json.loads(kmcodec_run("info", "photo.kmc", "--json", cwd=folder).stdout)
+        assert (fields["coding"], fields["bits_per_label"]) == ("plain", 4)
+    plain = (folder / "photo.kmc").stat().st_size
+    kmcodec_run("encode", "photo.png", "-k", 16, "--overwrite", cwd=folder)
+    assert (folder / "photo.kmc").stat().st_size < 0.8 * plain
 
 
 def test_info_of_something_else_is_an_error(folder: Path) -> None:

@@ -29,7 +29,7 @@ def indexed_images() -> st.SearchStrategy[kmcodec.IndexedImage]:
 
 @given(image=indexed_images(), effort=st.integers(1, 9))
 def test_loads_inverts_dumps(image: kmcodec.IndexedImage, effort: int) -> None:
-    data = kmcodec.dumps(image, effort=effort)
+    data = kmcodec.dumps(image, effort=effort)  # plain below 3, predicted from there on
     again = kmcodec.loads(data)
     np.testing.assert_array_equal(again.palette, image.palette)
     np.testing.assert_array_equal(again.labels, image.labels)
@@ -95,16 +95,18 @@ def test_strips_cover_the_picture(striped: kmcodec.IndexedImage) -> None:
     np.testing.assert_array_equal(kmcodec.loads(data).labels, striped.labels)
 
 
+@pytest.mark.parametrize("effort", [1, 5])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_bytes_and_pixels_do_not_depend_on_threads(striped: kmcodec.IndexedImage, threads: int) -> None:
-    data = kmcodec.dumps(striped, effort=1, threads=threads)
-    assert data == kmcodec.dumps(striped, effort=1)
+def test_bytes_and_pixels_do_not_depend_on_threads(striped: kmcodec.IndexedImage, threads: int, effort: int) -> None:
+    data = kmcodec.dumps(striped, effort=effort, threads=threads)
+    assert data == kmcodec.dumps(striped, effort=effort)
     np.testing.assert_array_equal(kmcodec.decode(data, threads=threads), striped.to_pixels())
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 501), (499, 503), (700, 1501), (1500, 1501), (0, 1501)])
-def test_read_rows_gives_those_rows(striped: kmcodec.IndexedImage, start: int, stop: int) -> None:
-    with kmcodec.open(BytesIO(kmcodec.dumps(striped, effort=1))) as file:
+@pytest.mark.parametrize("effort", [1, 3])
+def test_read_rows_gives_those_rows(striped: kmcodec.IndexedImage, start: int, stop: int, effort: int) -> None:
+    with kmcodec.open(BytesIO(kmcodec.dumps(striped, effort=effort))) as file:
         np.testing.assert_array_equal(file.read_rows(start, stop), striped.to_pixels()[start:stop])
 
 
@@ -218,6 +220,7 @@ def test_an_indexed_image_is_checked(palette: object, labels: object, error: typ
     [
         ({"effort": 0}, ValueError, "effort"),
         ({"effort": 10}, ValueError, "effort"),
+        ({"coding": "zip"}, ValueError, "'predicted', 'plain' or None, not 'zip'"),
         ({"threads": 0}, ValueError, "threads"),
         ({"colors": 0}, ValueError, "colors must be from 1 to 65536, not 0"),
         ({"colors": 65537}, ValueError, "65537"),

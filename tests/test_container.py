@@ -28,7 +28,7 @@ def header_bytes(**changes: bytes) -> bytes:
         "version": b"\x01",
         "flags": b"\x00",
         "coding": b"\x00",
-        "bits_per_label": b"\x01",
+        "parameter": b"\x01",
         "width": b"\x03",
         "height": b"\x02",
         "last_color": b"\x01",
@@ -69,8 +69,8 @@ def test_our_writer_writes_the_same_bytes() -> None:
         ({"version": b"\x00"}, UnsupportedError, "version 0"),
         ({"flags": b"\x04"}, FormatError, "flags"),
         ({"coding": b"\x09"}, FormatError, "coding 9"),
-        ({"bits_per_label": b"\x00"}, FormatError, "0 bits per label"),
-        ({"bits_per_label": b"\x02"}, FormatError, "2 bits per label"),
+        ({"parameter": b"\x00"}, FormatError, "0 bits per label"),
+        ({"parameter": b"\x02"}, FormatError, "2 bits per label"),
         ({"width": b"\x00"}, FormatError, "at least 1"),
         ({"height": b"\x00"}, FormatError, "at least 1"),
         ({"width": b"\x83\x00"}, FormatError, "shortest form"),
@@ -81,7 +81,7 @@ def test_our_writer_writes_the_same_bytes() -> None:
         ({"strip_height": b"\x03"}, FormatError, "strips of 3 rows"),
         ({"strip_height": b"\x01", "strips": b"\x05\x05"}, FormatError, "less than 16384 pixels"),
         (
-            {"last_color": b"\x00", "bits_per_label": b"\x00", "width": leb128(99999), "strip_height": b"\x01"},
+            {"last_color": b"\x00", "parameter": b"\x00", "width": leb128(99999), "strip_height": b"\x01"},
             FormatError,
             "one colour",
         ),
@@ -113,7 +113,7 @@ def test_bytes_after_the_picture_are_an_error() -> None:
 
 
 def test_a_label_beyond_the_palette_is_an_error() -> None:
-    header = header_bytes(bits_per_label=b"\x02", last_color=b"\x02", palette=b"\x09" + bytes(9), strips=b"\x06")
+    header = header_bytes(parameter=b"\x02", last_color=b"\x02", palette=b"\x09" + bytes(9), strips=b"\x06")
     with pytest.raises(FormatError, match="label 3 in a palette of 3"):
         kmcodec.decode(header + strip(b"\xff\xf0", header))
 

@@ -31,6 +31,12 @@ def small_files() -> dict[str, bytes]:
         )
         for count, channels in palettes.items()
     }
+    labels = np.add.outer(np.arange(12) // 3, np.arange(11) // 2) % 7
+    stripes = kmcodec.IndexedImage(rng.integers(0, 256, (7, 3), np.uint8), labels)
+    files["predicted"] = kmcodec.dumps(stripes, coding="predicted")
+    noise = np.sort(rng.integers(0, 7, (30, 40)), axis=1)
+    files["predicted, more"] = kmcodec.dumps(kmcodec.IndexedImage(stripes.palette, noise), coding="predicted")
+    assert all(files[name][6] == kmcodec.Coding.PREDICTED for name in ("predicted", "predicted, more"))
     one = kmcodec.IndexedImage(np.zeros((1, 3), np.uint8), np.zeros((5, 5), np.uint8))
     metadata = kmcodec.Metadata(icc=b"abc" * 20, exif=b"MM", xmp=b"<x/>", text=(("a", "b"), ("c", "")))
     files["metadata"] = kmcodec.dumps(kmcodec.IndexedImage(one.palette, one.labels, metadata))

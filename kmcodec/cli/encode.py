@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import click
 
-from kmcodec.cli import options
+from kmcodec.cli import options as common
 from kmcodec.cli.jobs import Job, Report, jobs_of, run, say_warning, shown_input, shown_output
 
 
 @click.command()
-@options.inputs
+@common.inputs
 @click.option(
     "-k",
     "--colors",
@@ -23,6 +24,11 @@ from kmcodec.cli.jobs import Job, Report, jobs_of, run, say_warning, shown_input
     help="Most colours in the palette, 1 to 65536. A picture that has no more keeps exactly its own.",
 )
 @click.option(
+    "--coding",
+    type=click.Choice(["predicted", "plain"]),
+    help="Predicted is smallest, plain fastest to decode; if not given, predicted from effort 3 on.",
+)
+@click.option(
     "-e",
     "--effort",
     metavar="1..9",
@@ -31,10 +37,11 @@ from kmcodec.cli.jobs import Job, Report, jobs_of, run, say_warning, shown_input
     show_default=True,
     help="1 is fastest, 9 smallest.",
 )
-@options.of_output
+@common.of_output
 def encode(
     inputs: tuple[str, ...],
     colors: int,
+    coding: str | None,
     effort: int,
     output: str | None,
     directory: str | None,
@@ -56,14 +63,13 @@ def encode(
     """
 
     def convert(data: bytes, job: Job) -> tuple[bytes, Report]:
-        return _encode_image(data, job, colors, effort=effort, threads=threads, max_pixels=max_pixels)
+        options = {"coding": coding, "effort": effort, "threads": threads}
+        return _encode_image(data, job, colors, options, max_pixels)
 
     run(jobs_of(inputs, output, directory, ".kmc"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _encode_image(
-    data: bytes, job: Job, colors: int, *, effort: int, threads: int | None, max_pixels: int
-) -> tuple[bytes, Report]:
+def _encode_image(data: bytes, job: Job, colors: int, options: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
     from kmcodec.codec import quantize
     from kmcodec.format import dumps
     from kmcodec.images import load_image, metadata_of
@@ -79,7 +85,7 @@ def _encode_image(
     pixels, metadata = as_pixels(image), metadata_of(image)
     image.close()
     indexed = quantize(pixels, colors)
-    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, metadata), effort=effort, threads=threads)
+    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, metadata), **options)
     seconds = time.perf_counter() - start
     psnr = indexed_psnr_db(pixels, indexed)
     return encoded, {

@@ -44,7 +44,7 @@ def _fields(header: Header) -> dict[str, Any]:
         "channels": header.channels,
         "colors": header.colors,
         "coding": header.coding.name.lower(),
-        "bits_per_label": header.bits_per_label,
+        **_parameters(header),
         "strip_height": header.strip_height,
         "strips": header.strip_count,
         "file_bytes": header.file_bytes,
@@ -57,6 +57,20 @@ def _fields(header: Header) -> dict[str, Any]:
         ],
         "header_crc32": header.check[::-1].hex(),
         "strip_bytes": list(header.strip_bytes),
+    }
+
+
+def _parameters(header: Header) -> dict[str, Any]:
+    from kmcodec.format import Coding
+    from kmcodec.format.prediction.parameters import parse_parameters
+
+    if header.coding is Coding.PLAIN:
+        return {"bits_per_label": header.parameter}
+    parameters = parse_parameters(header.parameter)
+    return {
+        "context_set": parameters.context_set.name.lower(),
+        "table_bits": parameters.table_bits,
+        "flag_streams": parameters.streams,
     }
 
 

@@ -18,7 +18,9 @@ from typing import IO, Any
 import construct
 
 from kmcodec.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from kmcodec.format.leb128 import parse_leb128, to_leb128
 from kmcodec.format.packing import bits_for, widths_for
+from kmcodec.format.prediction.parameters import parse_parameters
 from kmcodec.indexed import MAX_COLORS
 from kmcodec.limits import Limits
 
@@ -28,15 +30,20 @@ VERSION = 1
 MIN_STRIP_PIXELS = 1 << 14
 """Fewest pixels of a strip that is not the only one: so the index stays small against the picture it claims."""
 
+MAX_STRIP_PIXELS = 1 << 22
+"""Most pixels of a strip of more than one row: what a decoder may have to hold beside the picture."""
+
 _HAS_ALPHA = 1
 _HAS_METADATA = 2
 _CHECK_BYTES = 4
+_LONGEST_SIZE = 5
 
 
 class Coding(IntEnum):
     """How labels become bytes."""
 
     PLAIN = 0
+    PREDICTED = 1
 
 
 class MetadataKind(IntEnum):
@@ -70,7 +77,8 @@ class Header:
     Attributes:
         version: Format version, 1.
         coding: How labels become bytes.
-        bits_per_label: Width of packed labels; 0 where there is one colour, and so no label bytes.
+        parameter: Of the coding. Plain: bits per packed label, 0 where there is one colour, and so no label bytes.
+            Predicted: `prediction.Parameters` as a byte.
         width: Pixels in a row, 1 to 2³² − 1.
         height: Rows, 1 to 2³² − 1.
         colors: Palette size K, 1 to 65 536.
@@ -84,7 +92,7 @@ class Header:
 
     version: int = VERSION
     coding: Coding = Coding.PLAIN
-    bits_per_label: int
+    parameter: int
     width: int
     height: int
     colors: int
@@ -127,25 +135,16 @@ class Header:
 
 
 class _Leb128(construct.Construct):  # type: ignore[misc]  # construct has no types
-    """An unsigned integer below 2³² in the fewest bytes. construct's own VarInt takes any length, and padding."""
+    """An integer as `leb128.py` has it. construct's own VarInt takes any length, and padding."""
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> int:  # noqa: ARG002
-        value = 0
-        for shift in range(0, 35, 7):
-            byte: int = construct.stream_read(stream, 1, path)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if value >> 32 or (byte == 0 and shift):
-                    break
-                return value
-        raise construct.ValidationError("an integer is not in its shortest form or not below 2**32", path=path)
+        encoded = construct.stream_read(stream, 1, path)
+        while encoded[-1] > 0x7F and len(encoded) <= _LONGEST_SIZE:
+            encoded += construct.stream_read(stream, 1, path)
+        return parse_leb128(encoded, 0)[0]
 
     def _build(self, value: int, stream: IO[bytes], context: Any, path: str) -> int:  # noqa: ARG002
-        rest = value
-        while rest > 0x7F:
-            stream.write(bytes([rest & 0x7F | 0x80]))
-            rest >>= 7
-        stream.write(bytes([rest]))
+        stream.write(to_leb128(value))
         return value
 
 
@@ -159,7 +158,7 @@ _start = construct.Struct(
 _picture = construct.Struct(
     "flags" / construct.Int8ul,
     "coding" / construct.Int8ul,
-    "bits_per_label" / construct.Int8ul,
+    "parameter" / construct.Int8ul,
     "width" / _size,
     "height" / _size,
     "last_color" / _size,
@@ -218,8 +217,8 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
     if start.version != VERSION:
         raise UnsupportedError(f"format version {start.version}; this kmcodec reads version {VERSION}")
     picture = _picture.parse_stream(stream)
-    _check_picture(picture)
     _check_limit(picture.width * picture.height, limits.pixels, "pixels")
+    _check_picture(picture)
     strip_count = _strip_count(picture.height, picture.strip_height, picture.last_color + 1)
     contents = _contents.parse_stream(stream, strip_count=strip_count)
     items = _metadata.parse_stream(stream) if picture.flags & _HAS_METADATA else []
@@ -229,7 +228,7 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
     _check_limit(sum(item.size for item in items), limits.metadata_bytes, "bytes of metadata")
     return Header(
         coding=Coding(picture.coding),
-        bits_per_label=picture.bits_per_label,
+        parameter=picture.parameter,
         width=picture.width,
         height=picture.height,
         colors=picture.last_color + 1,
@@ -257,15 +256,25 @@ def _check_picture(picture: construct.Container) -> None:
         raise FormatError(f"{picture.width} × {picture.height} pixels: width and height must be at least 1")
     if colors > MAX_COLORS:
         raise FormatError(f"{colors} colours, more than {MAX_COLORS}")
-    if picture.bits_per_label not in widths_for(colors):
-        wanted = " or ".join(map(str, widths_for(colors)))
-        raise FormatError(f"{picture.bits_per_label} bits per label; {colors} colours take {wanted}")
+    _check_parameter(Coding(picture.coding), picture.parameter, colors)
     if not 1 <= picture.strip_height <= picture.height:
         raise FormatError(f"strips of {picture.strip_height} rows in a picture of {picture.height}")
+    if picture.strip_height > 1 and colors > 1 and picture.strip_height * picture.width > MAX_STRIP_PIXELS:
+        raise FormatError(f"strips of more than {MAX_STRIP_PIXELS} pixels, and of more than one row")
     if picture.strip_height < picture.height and picture.strip_height * picture.width < MIN_STRIP_PIXELS:
         raise FormatError(f"strips of less than {MIN_STRIP_PIXELS} pixels")
     if bits_for(colors) == 0 and picture.strip_height != picture.height:
         raise FormatError("a picture of one colour has no strips; its strip height must be its height")
+
+
+def _check_parameter(coding: Coding, parameter: int, colors: int) -> None:
+    if coding is Coding.PREDICTED:
+        if colors == 1:
+            raise FormatError("predicted coding of one colour")
+        parse_parameters(parameter)
+    elif parameter not in widths_for(colors):
+        wanted = " or ".join(map(str, widths_for(colors)))
+        raise FormatError(f"{parameter} bits per label; {colors} colours take {wanted}")
 
 
 def _check_limit(value: int, limit: int | None, what: str) -> None:
@@ -290,7 +299,7 @@ def _build(header: Header) -> bytes:
             {
                 "flags": flags,
                 "coding": header.coding,
-                "bits_per_label": header.bits_per_label,
+                "parameter": header.parameter,
                 "width": header.width,
                 "height": header.height,
                 "last_color": header.colors - 1,

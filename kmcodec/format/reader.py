@@ -11,11 +11,14 @@ import numpy as np
 
 from kmcodec.errors import FormatError, LimitError, TruncatedError
 from kmcodec.expand import expand_labels
-from kmcodec.format.container import Header, parse_header
+from kmcodec.format.container import Coding, Header, parse_header
+from kmcodec.format.cores import run_on_cores
 from kmcodec.format.metadata import decode_metadata
 from kmcodec.format.palette import decode_palette
 from kmcodec.format.plain import decode_plain
-from kmcodec.format.strips import run_on_cores, unseal
+from kmcodec.format.predicted import decode_predicted
+from kmcodec.format.prediction.parameters import parse_parameters
+from kmcodec.format.strips import CHECK_BYTES, strip_check
 from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette, Pixels, label_dtype
 from kmcodec.limits import DEFAULT_LIMITS, Limits
 
@@ -141,11 +144,20 @@ class KmcFile:
     def _decode_strip(self, strip: int, sealed: bytes) -> Labels:
         header = self.header
         rows = header.rows_of_strip(strip)
-        payload = unseal(sealed, header.check, strip, what=_name(strip))
-        labels = decode_plain(
-            payload, len(rows) * header.width, header.bits_per_label, header.colors, what=_name(strip)
-        )
-        return labels.reshape(len(rows), header.width).astype(label_dtype(header.colors), copy=False)
+        payload, check = sealed[:-CHECK_BYTES], sealed[-CHECK_BYTES:]
+        shape = (len(rows), header.width)
+        if header.coding is Coding.PREDICTED:
+            labels = decode_predicted(
+                payload, shape, self.palette, parse_parameters(header.parameter), what=_name(strip)
+            )
+            expected = strip_check(header.check, strip, payload, labels)
+        else:
+            expected = strip_check(header.check, strip, payload)
+        if check != expected:
+            raise FormatError(f"{_name(strip)}: damaged, its CRC-32 does not fit")
+        if header.coding is Coding.PLAIN:
+            labels = decode_plain(payload, shape, header.parameter, header.colors, what=_name(strip))
+        return labels
 
 
 def loads(

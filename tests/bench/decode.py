@@ -43,7 +43,7 @@ def main() -> None:
 
 def measure(path: Path, k: int, repeat: int) -> float:
     indexed = kmcodec.quantize(Image.open(path).convert("RGB"), k)
-    png, kmc = save_image(indexed, ".png"), kmcodec.dumps(indexed)
+    png, kmc = save_image(indexed, ".png"), kmcodec.dumps(indexed, coding="plain")
     pixels = indexed.to_pixels()
     assert (decode_png(png) == pixels).all()
     assert (kmcodec.decode(kmc) == pixels).all()

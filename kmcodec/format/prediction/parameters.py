@@ -1,0 +1,52 @@
+"""What the encoder chooses about the model: one byte in the header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from kmcodec.errors import FormatError
+
+MIN_TABLE_BITS = 8
+MAX_TABLE_BITS = 20
+
+
+class ContextSet(IntEnum):
+    """What the model looks at; the numbers are those of predict.h."""
+
+    PHOTO = 0
+    SMOOTH = 1
+    MIDDLE = 2
+    RICH = 3
+    FEW = 4
+    GRAPHICS = 5
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    Attributes:
+        context_set: What the model looks at.
+        table_bits: Binary logarithm of the lines of a hashed table, 8 to 20.
+        sparse: Three flag streams in place of eight, for pictures too small to fill those.
+    """
+
+    context_set: ContextSet
+    table_bits: int
+    sparse: bool = False
+
+    @property
+    def streams(self) -> int:
+        """Number of flag streams."""
+        return 3 if self.sparse else 8
+
+    def __int__(self) -> int:
+        return self.context_set | self.sparse << 3 | self.table_bits - MIN_TABLE_BITS << 4
+
+
+def parse_parameters(byte: int) -> Parameters:
+    """The inverse of `int(parameters)`. Raises FormatError for a byte that no parameters have."""
+    context_set, table_bits = byte & 7, (byte >> 4) + MIN_TABLE_BITS
+    if context_set not in set(ContextSet) or table_bits > MAX_TABLE_BITS:
+        raise FormatError(f"parameters {byte:#04x} of predicted coding do not exist")
+    return Parameters(ContextSet(context_set), table_bits, bool(byte & 8))
