@@ -13,6 +13,7 @@ from kmcodec.format import DEFAULT_EFFORT, Coding, KmcFile, dumps
 from kmcodec.indexed import MAX_COLORS, IndexedImage, Metadata, Pixels
 from kmcodec.limits import DEFAULT_LIMITS, Limits
 from kmcodec.pixels import ImageLike, as_pixels
+from kmcodec.streams import write_all
 
 DEFAULT_COLORS = 256
 
@@ -124,7 +125,7 @@ def write(
     if isinstance(file, (str, PathLike)):
         write_whole(file, data)
     else:
-        file.write(data)
+        write_all(file, data)
 
 
 def read(file: File, *, limits: Limits = DEFAULT_LIMITS, threads: int | None = None) -> Pixels:

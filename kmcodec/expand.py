@@ -20,11 +20,16 @@ def expand_labels(
 
     Args:
         palette: Shape (K, C), C = 3 or 4.
-        labels: Any shape, at least one, all below K.
+        labels: Any shape, at least one.
 
     Returns:
         Shape labels.shape + (C,).
+
+    Raises:
+        ValueError: A label is not below K.
     """
+    if len(palette) < 1 << 8 * labels.itemsize and int(labels.max()) >= len(palette):
+        raise ValueError(f"label {int(labels.max())} in a palette of {len(palette)} colours")
     if _compiled is None:
         taken: npt.NDArray[np.uint8] = np.take(palette, labels, axis=0, mode="clip")
         return taken

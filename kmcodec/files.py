@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -22,11 +25,29 @@ def open_binary(name: FileName) -> BinaryIO:
 
     Raises:
         OSError: It cannot be read.
-        ImportError: It is a URL, and fsspec is not installed.
+        ImportError: It is a URL, and what fsspec needs for it is not installed.
     """
     if is_url(name):
-        return _fsspec_open(os.fspath(name), "rb")
+        url = os.fspath(name)
+        with _url_errors(url):
+            return _fsspec_open(url, "rb")
     return open(name, "rb")
+
+
+def check_target(name: FileName, *, overwrite: bool) -> None:
+    """
+    Raise what `write_whole` would raise for what is there already; so it is found before the work, not after.
+
+    Raises:
+        FileExistsError: There is such a file, and it may not be replaced.
+        IsADirectoryError: It is a folder.
+        ImportError: It is a URL, and what fsspec needs for it is not installed.
+    """
+    if is_url(name):
+        if not overwrite and _url_exists(os.fspath(name)):
+            raise _os_error(errno.EEXIST, name)
+        return
+    _checked_mode(name, overwrite)
 
 
 def write_whole(name: FileName, data: bytes, *, overwrite: bool = True) -> None:
@@ -44,27 +65,46 @@ def write_whole(name: FileName, data: bytes, *, overwrite: bool = True) -> None:
     Raises:
         FileExistsError: There is one, and it may not.
         OSError: It cannot be written.
-        ImportError: It is a URL, and fsspec is not installed.
+        ImportError: It is a URL, and what fsspec needs for it is not installed.
     """
     if is_url(name):
-        with _fsspec_open(os.fspath(name), "wb" if overwrite else "xb") as file:
+        _write_url(os.fspath(name), data, overwrite=overwrite)
+        return
+    # asked of the name as given: what /dev/stdout or /dev/fd/63 links to may have no path
+    mode = _checked_mode(name, overwrite)
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(name, "wb") as file:
             file.write(data)
         return
-    path = Path(os.path.realpath(name))
-    mode = _mode_of(path)
-    if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        path.write_bytes(data)
-        return
-    if mode is not None and not overwrite:
-        raise FileExistsError(17, "File exists", os.fspath(name))
-    descriptor, temporary_name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-    temporary = Path(temporary_name)
+    with _errors_naming(name):
+        _write_beside(Path(os.path.realpath(name)), data, mode, overwrite=overwrite)
+
+
+def _checked_mode(name: FileName, overwrite: bool) -> int | None:
+    """The mode of what has this name, None if nothing has. Raises FileExistsError and IsADirectoryError."""
+    try:
+        mode = os.stat(name).st_mode  # noqa: PTH116  # a Path would show another name in errors
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise _os_error(errno.EISDIR, name)
+    if stat.S_ISREG(mode) and not overwrite:
+        raise _os_error(errno.EEXIST, name)
+    return mode
+
+
+def _write_beside(path: Path, data: bytes, mode: int | None, *, overwrite: bool) -> None:
+    # the name is short, so that there is room for it wherever there is for the file's own
+    temporary = path.with_name(f".kmcodec-{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666)  # less the umask, as of any new file
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        temporary.chmod(0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
         if overwrite:
             temporary.replace(path)
         else:
@@ -81,27 +121,57 @@ def _rename_to_new(temporary: Path, path: Path) -> None:
         raise
     except OSError:  # a file system without hard links
         if path.exists():
-            raise FileExistsError(17, "File exists", os.fspath(path)) from None
+            raise _os_error(errno.EEXIST, path) from None
         temporary.replace(path)
 
 
-def _mode_of(path: Path) -> int | None:
+@contextmanager
+def _errors_naming(name: FileName) -> Iterator[None]:
+    """Errors name the file that was asked for, not the temporary one."""
     try:
-        return path.stat().st_mode
-    except FileNotFoundError:
-        return None
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(name)) from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _os_error(number: int, name: FileName) -> OSError:
+    return OSError(number, os.strerror(number), os.fspath(name))
+
+
+def _write_url(url: str, data: bytes, *, overwrite: bool) -> None:
+    with _url_errors(url), _fsspec_open(url, "wb" if overwrite else "xb") as file:
+        file.write(data)
+
+
+def _url_exists(url: str) -> bool:
+    with _url_errors(url):
+        import fsspec
+
+        file = fsspec.open(url)
+        return bool(file.fs.exists(file.path))
 
 
 def _fsspec_open(url: str, mode: str) -> BinaryIO:
-    try:
-        import fsspec
-    except ImportError:
-        raise ImportError(f"{url}: URLs need fsspec; install it with: pip install 'kmcodec[cloud]'") from None
+    import fsspec
+
     opened: BinaryIO = fsspec.open(url, mode).open()
     return opened
+
+
+@contextmanager
+def _url_errors(url: str) -> Iterator[None]:
+    """Whatever a backend of fsspec raises, as an OSError that names the URL."""
+    try:
+        yield
+    except ImportError as error:
+        if error.name == "fsspec":
+            raise ImportError(f"{url}: URLs need fsspec; install it with: pip install 'kmcodec[cloud]'") from None
+        raise ImportError(f"{url}: {error}") from error
+    except (FileNotFoundError, FileExistsError) as error:
+        number = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EEXIST
+        raise _os_error(number, url) from error
+    except Exception as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())
+        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, url) from error

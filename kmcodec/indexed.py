@@ -32,7 +32,11 @@ class Metadata:
         icc: ICC colour profile.
         exif: EXIF block, from its TIFF header on.
         xmp: XMP packet, UTF-8.
-        text: Keyword and text pairs, such as ("Author", "…"), in order.
+        text: Keyword and text pairs, such as ("Author", "…"), in order; without NUL characters.
+
+    Raises:
+        TypeError: A field is of another type.
+        ValueError: Text contains a NUL character.
     """
 
     icc: bytes | None = None
@@ -40,8 +44,16 @@ class Metadata:
     xmp: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
 
-    def __bool__(self) -> bool:
-        return self != Metadata()
+    def __post_init__(self) -> None:
+        for name in ("icc", "exif", "xmp"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, bytes):
+                raise TypeError(f"metadata {name} must be bytes or None, not {_kind(value)}")
+        for pair in self.text:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
+                raise TypeError(f"metadata text must be pairs of strings, not {pair!r}")
+            if any("\0" in part for part in pair):
+                raise ValueError(f"metadata text must not contain NUL characters: {pair!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +61,8 @@ class IndexedImage:
     """
     A palette, a label for every pixel, and metadata.
 
-    A label mask is one too: any palette of as many entries as there are classes will do.
+    A label mask is one too: any palette of as many entries as there are classes will do. The arrays are read-only views
+    of those given, which should not be changed while it is in use.
 
     Attributes:
         palette: uint8, shape (K, 3) or (K, 4), 1 ≤ K ≤ 65 536.
@@ -69,7 +82,8 @@ class IndexedImage:
     def __post_init__(self) -> None:
         _check_palette(self.palette)
         _check_labels(self.labels, len(self.palette))
-        object.__setattr__(self, "labels", self.labels.astype(label_dtype(len(self.palette)), copy=False))
+        object.__setattr__(self, "palette", _read_only(self.palette))
+        object.__setattr__(self, "labels", _read_only(self.labels.astype(label_dtype(len(self.palette)), copy=False)))
 
     @property
     def height(self) -> int:
@@ -89,6 +103,12 @@ class IndexedImage:
 def label_dtype(count: int) -> np.dtype[np.unsignedinteger[Any]]:
     """The type of labels of a palette of `count` colours."""
     return np.dtype(np.uint8 if count <= 256 else np.uint16)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _check_palette(palette: Palette) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kmcodec.blocks import blocks
 from kmcodec.expand import expand_labels
 from kmcodec.indexed import IndexedImage, Pixels
 
 _PEAK = 255
-_BLOCK_PIXELS = 1 << 20
 
 
 def psnr_db(original: Pixels, decoded: Pixels) -> float:
@@ -33,12 +33,12 @@ def psnr_db(original: Pixels, decoded: Pixels) -> float:
     """
     if original.shape[:2] != decoded.shape[:2]:
         raise ValueError(f"pictures must be of one size, not {original.shape[:2]} and {decoded.shape[:2]}")
-    return _psnr_db(original, lambda rows: decoded[rows])
+    return _psnr_db(original, lambda place: decoded[place])
 
 
 def indexed_psnr_db(original: Pixels, indexed: IndexedImage) -> float:
     """As `psnr_db` of its pixels, which are never there all at once."""
-    return _psnr_db(original, lambda rows: expand_labels(indexed.palette, indexed.labels[rows]))
+    return _psnr_db(original, lambda place: expand_labels(indexed.palette, indexed.labels[place]))
 
 
 def bits_per_pixel(file_bytes: int, pixels: int) -> float:
@@ -46,11 +46,9 @@ def bits_per_pixel(file_bytes: int, pixels: int) -> float:
     return 8 * file_bytes / pixels
 
 
-def _psnr_db(original: Pixels, decoded_rows: Callable[[slice], Pixels]) -> float:
+def _psnr_db(original: Pixels, decoded_at: Callable[[tuple[slice, slice]], Pixels]) -> float:
     height, width = original.shape[:2]
-    step = max(1, _BLOCK_PIXELS // width)
-    blocks = [slice(top, top + step) for top in range(0, height, step)]
-    error = sum(_squared_error(original[rows], decoded_rows(rows)) for rows in blocks)
+    error = sum(_squared_error(original[place], decoded_at(place)) for place in blocks(height, width))
     return 10 * math.log10(_PEAK**2 * 3 * height * width / error) if error else math.inf
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -25,9 +26,10 @@ def as_pixels(image: ImageLike) -> Pixels:
 
     Args:
         image: A uint8 array, RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W); or a PIL image of any mode. A PIL image
-            becomes RGBA if it has a transparent pixel, else RGB. Samples of 16 bits keep their upper 8, as Pillow
-            keeps them of 16-bit colour; samples of 32 bits and floats are clipped to 0…255, as
-            `Image.convert` does.
+            becomes RGBA if it has a transparent pixel, else RGB; CMYK through its colour profile, if it has one.
+            Grey samples of 16 bits keep their upper 8, as Pillow keeps them of 16-bit colour. Pillow reads some
+            16-bit files (PGM) as integers of 32 bits (mode "I"): integers that are all from 0 to 65535, and not
+            all below 256, are taken for 16 bits. Other integers, and floats, are clipped to 0…255.
 
     Returns:
         uint8, shape (height, width, 3 or 4); the array itself where it is in this form already.
@@ -53,10 +55,14 @@ def as_pixels(image: ImageLike) -> Pixels:
 
 
 def _from_pil(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):
+    if min(image.size) < 1:
+        raise ValueError(f"image must be {_WANTED}, with at least one pixel, not of {image.width} x {image.height}")
+    if image.mode.startswith("I;16") or (image.mode == "I" and _is_16_bit(image)):
         return _from_16_bit_grey(image)
     if image.mode == "LAB":
         return np.asarray(_lab_to_rgb(image))
+    if image.mode == "CMYK" and image.info.get("icc_profile"):
+        return np.asarray(_cmyk_to_rgb(image, image.info["icc_profile"]))
     if image.mode in ("I", "F"):
         image = image.convert("L")
     if image.mode == "La":
@@ -74,6 +80,23 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
     converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
     assert converted is not None  # None is for conversions in place
     return converted
+
+
+def _cmyk_to_rgb(image: Image.Image, profile: bytes) -> Image.Image:
+    from PIL import ImageCms
+
+    try:
+        cmyk, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, cmyk, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):  # a damaged profile, or one of other colours
+        return image.convert("RGB")
+    assert converted is not None  # as above
+    return converted
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    samples = np.asarray(image)
+    return bool(samples.min() >= 0 and 255 < samples.max() <= 65535)
 
 
 def _from_16_bit_grey(image: Image.Image) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -14,16 +15,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import kmcodec
+from kmcodec.cli.jobs import read_bytes
+from kmcodec.errors import LimitError
 
 Run = subprocess.CompletedProcess[bytes]
+
+SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def kmcodec_run(*arguments: object, cwd: Path | None = None, stdin: bytes = b"") -> Run:
     command = [sys.executable, "-m", "kmcodec", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=False)
+
+
+def shell_run(script: str, cwd: Path) -> Run:
+    command = f'kmcodec() {{ {sys.executable} -m kmcodec "$@"; }}; {script}'
+    return subprocess.run(["bash", "-c", command], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def text(output: bytes) -> str:
@@ -143,6 +153,8 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "-", "-d", "out"], "use -o with it"),
         (["encode", "a.png", "-k", "0"], "0 is not in the range 1<=x<=65536"),
         (["encode", "a.png", "-e", "10"], "10 is not in the range 1<=x<=9"),
+        (["encode", "a.png", "-o", ""], "-o needs a name"),
+        (["encode", "a.png", "-d", ""], "-d needs a name"),
         (["encode", "a.png", "--nothing"], "No such option"),
         (["recode", "a.png"], "No such command 'recode'"),
     ],
@@ -178,9 +190,10 @@ def test_a_picture_over_the_limit_is_refused(folder: Path) -> None:
     kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
     encode = kmcodec_run("encode", "photo.png", "--max-pixels", 100, "-o", "x.kmc", cwd=folder)
     decode = kmcodec_run("decode", "photo.kmc", "--max-pixels", 100, "-o", "x.png", cwd=folder)
-    for run in (encode, decode):
+    info = kmcodec_run("info", "photo.kmc", "--max-pixels", 100, cwd=folder)
+    for run in (encode, decode, info):
         assert run.returncode == 1
-        assert "over the limit of 100" in text(run.stderr)
+        assert "over the limit of 100; --max-pixels raises it" in text(run.stderr)
 
 
 def test_only_the_first_frame_of_an_animation_is_kept_and_that_is_said(tmp_path: Path) -> None:
@@ -199,11 +212,11 @@ def test_colour_profile_exif_and_text_survive(folder: Path) -> None:
     with Image.open(folder / "photo.png") as image:
         exif = image.getexif()
         exif[0x0112] = 6
-        image.save(folder / "rich.png", icc_profile=b"profile" * 9, exif=exif, pnginfo=info)
+        image.save(folder / "rich.png", icc_profile=SRGB_PROFILE, exif=exif, pnginfo=info)
     kmcodec_run("encode", "rich.png", "-k", 4, cwd=folder)
     assert kmcodec_run("decode", "rich.kmc", "-o", "again.png", cwd=folder).returncode == 0
     with Image.open(folder / "again.png") as image:
-        assert image.info["icc_profile"] == b"profile" * 9
+        assert image.info["icc_profile"] == SRGB_PROFILE
         assert image.getexif()[0x0112] == 6
         assert image.text == {"Author": "nobody"}
 
@@ -260,13 +273,16 @@ def test_info_and_decode_load_no_quantiser(folder: Path) -> None:
     assert "PIL" not in info
 
 
-def test_a_closed_pipe_is_no_error_message(folder: Path) -> None:
-    kmcodec_run("encode", "photo.png", "-k", 200, cwd=folder)
-    shell = f"{sys.executable} -m kmcodec decode photo.kmc -o - | head -c 5"
-    run = subprocess.run(["bash", "-c", shell], cwd=folder, capture_output=True, check=False)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_no_error_message(tmp_path: Path, unbuffered: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1000), np.uint8)
+    grey = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+    (tmp_path / "noise.kmc").write_bytes(kmcodec.dumps(kmcodec.IndexedImage(grey, noise), coding="plain"))
+    shell = "kmcodec decode noise.kmc -o - | head -c 5; exit ${PIPESTATUS[0]}"
+    run = shell_run(f"export PYTHONUNBUFFERED={unbuffered}; {shell}", tmp_path)
     assert run.stdout == b"\x89PNG\r"
-    assert b"Traceback" not in run.stderr
-    assert b"Broken" not in run.stderr
+    assert run.stderr == b""
+    assert run.returncode == 1
 
 
 def test_an_image_is_not_written_to_a_terminal(folder: Path) -> None:
@@ -292,3 +308,244 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert text(err).strip() == "kmcodec: error: interrupted"
     assert out == b""
     assert [path.name for path in tmp_path.iterdir()] == ["noise.bmp"]
+
+
+def test_without_arguments_help_is_shown_once() -> None:
+    run = kmcodec_run()
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert text(run.stderr).count("Usage: kmcodec") == 1
+    assert "error" not in text(run.stderr)
+    assert "decode  Decode .kmc files to images." in text(run.stderr)
+
+
+def test_input_that_never_ends_is_given_up() -> None:
+    with pytest.raises(LimitError, match="more than 3000000 bytes"):
+        read_bytes("/dev/zero", limit=3_000_000)
+    assert kmcodec_run("decode", "/dev/zero", "-o", "x.png").returncode == 1
+
+
+def test_decoding_does_not_read_a_file_before_its_header(tmp_path: Path) -> None:
+    with (tmp_path / "huge.kmc").open("wb") as file:
+        file.truncate(1 << 40)  # it has no blocks on disk
+    for command in ("decode", "info"):
+        run = kmcodec_run(command, "huge.kmc", cwd=tmp_path)
+        assert run.returncode == 1
+        assert "over the limit of" in text(run.stderr)
+
+
+def test_names_that_are_no_files_do_not_stop_the_others(folder: Path) -> None:
+    run = kmcodec_run("encode", ".", "/", "", "photo.png", "-k", 4, cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr).splitlines() == [
+        "kmcodec: error: .: not the name of a file",
+        "kmcodec: error: /: not the name of a file",
+        "kmcodec: error: '': not the name of a file",
+    ]
+    assert (folder / "photo.kmc").exists()
+
+
+def test_urls_that_cannot_be_read_do_not_stop_the_others(folder: Path) -> None:
+    run = kmcodec_run("encode", "foo://host/a.png", "memory://b.png", "photo.png", "-k", 4, cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr).splitlines() == [
+        "kmcodec: error: foo://host/a.png: Protocol not known: foo",
+        "kmcodec: error: memory://b.png: No such file or directory",
+    ]
+    assert (folder / "photo.kmc").exists()
+
+
+@pytest.mark.parametrize("option", [["-o", "memory://x/photo.kmc"], ["-d", "memory://x"], ["-d", "memory://x/"]])
+def test_a_url_as_output_makes_no_local_file(folder: Path, option: list[str]) -> None:
+    run = kmcodec_run("encode", "photo.png", "-k", 4, *option, cwd=folder)
+    assert run.returncode == 0
+    assert text(run.stdout).startswith("memory://x/photo.kmc: K 4")
+    assert [path.name for path in folder.iterdir()] == ["photo.png"]
+
+
+def test_a_url_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
+    url = (folder / "photo.kmc").as_uri()
+    assert kmcodec_run("encode", "photo.png", "-k", 4, "-o", url, cwd=folder).returncode == 0
+    run = kmcodec_run("encode", "photo.png", "-k", 4, "-o", url, cwd=folder)
+    assert text(run.stderr) == f"kmcodec: error: {url}: exists already; --overwrite replaces it\n"
+    assert kmcodec_run("encode", "photo.png", "-k", 4, "-o", url, "--overwrite", cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize("cut", [60, 200, 900, -1])
+@pytest.mark.parametrize("ending", [".gif", ".tif", ".webp"])
+def test_a_truncated_animation_gives_at_most_one_error_line(tmp_path: Path, ending: str, cut: int) -> None:
+    rng = np.random.default_rng(1)
+    frames = [Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)) for _ in range(3)]
+    path = tmp_path / f"a{ending}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    path.write_bytes(path.read_bytes()[:cut])
+    run = kmcodec_run("encode", path.name, cwd=tmp_path)
+    assert "Traceback" not in text(run.stderr)
+    assert text(run.stderr).count("kmcodec: error: ") == run.returncode
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", ["info photo.kmc", "decode photo.kmc -o -", "--help", "--version"])
+def test_a_full_output_is_one_line_and_exit_code_1(folder: Path, arguments: str) -> None:
+    kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
+    run = shell_run(f"kmcodec {arguments} >/dev/full", folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == "kmcodec: error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "says"),
+    [
+        ("kmcodec encode - <&-", 1, "kmcodec: error: standard input is closed\n"),
+        ("kmcodec info - <&-", 1, "kmcodec: error: standard input is closed\n"),
+        ("kmcodec decode photo.kmc -o - >&-", 1, "kmcodec: error: standard output is closed\n"),
+        ("kmcodec decode photo.kmc >&-", 0, ""),
+        ("kmcodec decode photo.kmc 2>&-", 0, ""),
+        ("kmcodec decode missing.kmc 2>&-", 1, ""),
+        ("kmcodec decode missing.kmc 2>/dev/full", 1, ""),
+        ("kmcodec decode 2>/dev/full", 2, ""),
+    ],
+)
+def test_streams_that_are_closed_are_no_surprise(folder: Path, script: str, code: int, says: str) -> None:
+    (folder / "photo.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8)))
+    (folder / "photo.png").unlink()
+    run = shell_run(script, folder)
+    assert (run.returncode, text(run.stderr)) == (code, says)
+
+
+def test_dev_stdout_is_standard_output(folder: Path) -> None:
+    run = shell_run("kmcodec encode -k 4 photo.png -o /dev/stdout | head -c 4", folder)
+    assert run.stdout == b"\x89KMC"
+    assert text(run.stderr).startswith("standard output: K 4")
+
+
+def test_a_process_substitution_can_be_written_to(folder: Path) -> None:
+    run = shell_run("kmcodec encode -k 4 photo.png -o >(head -c 4 >head); wait $!", folder)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert (folder / "head").read_bytes() == b"\x89KMC"
+
+
+def test_a_file_named_like_standard_output_is_not_in_the_way(folder: Path) -> None:
+    (folder / "-").write_bytes(b"")
+    run = kmcodec_run("encode", "-", "-k", 4, cwd=folder, stdin=(folder / "photo.png").read_bytes())
+    assert run.stdout.startswith(b"\x89KMC")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["encode", "photo.kmc"], "photo.kmc: a .kmc file already"),
+        (["encode", "photo.kmc", "-o", "x.kmc"], "photo.kmc: a .kmc file already"),
+        (["encode", "photo.png", "-o", "photo.png"], "photo.png: is an input, and not overwritten"),
+        (["encode", "photo.png", "-o", "link"], "link: is an input, and not overwritten"),
+        (["encode", "photo.png", "link.png", "-d", "out"], "out/photo.kmc: is an input, and not overwritten"),
+        (["encode", "photo.png", "-o", "photo.png/x.kmc"], "photo.png: is a file, not a folder"),
+        (["encode", "photo.png", "-o", "out"], "out: Is a directory"),
+    ],
+)
+def test_what_stands_in_the_way_is_left_alone_and_named(folder: Path, arguments: list[str], says: str) -> None:
+    original = (folder / "photo.png").read_bytes()
+    (folder / "photo.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8)))
+    (folder / "link").symlink_to("photo.png")
+    (folder / "out").mkdir()
+    (folder / "out/photo.kmc").write_bytes(original)
+    (folder / "link.png").symlink_to("out/photo.kmc")
+    run = kmcodec_run(*arguments, "--overwrite", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == f"kmcodec: error: {says}\n"
+    assert (folder / "photo.png").read_bytes() == (folder / "out/photo.kmc").read_bytes() == original
+
+
+@pytest.mark.parametrize(("ending", "lossy"), [(".jpg", True), (".webp", False), (".png", False)])
+def test_a_lossy_format_is_warned_of(folder: Path, ending: str, lossy: bool) -> None:
+    kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
+    run = kmcodec_run("decode", "photo.kmc", "-o", f"x{ending}", cwd=folder)
+    assert run.returncode == 0
+    assert (f"kmcodec: warning: x{ending}: {ending} is lossy" in text(run.stderr)) == lossy
+
+
+def test_a_colour_profile_of_other_colours_is_dropped_and_that_is_said(tmp_path: Path) -> None:
+    grey_profile = SRGB_PROFILE[:16] + b"GRAY" + SRGB_PROFILE[20:]
+    Image.new("L", (3, 3)).save(tmp_path / "a.png", icc_profile=grey_profile)
+    run = kmcodec_run("encode", "a.png", cwd=tmp_path)
+    assert text(run.stderr) == "kmcodec: warning: a.png: its colour profile is not kept: it is not one of RGB\n"
+
+
+def test_a_keyword_that_png_cannot_hold_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    metadata = kmcodec.Metadata(text=(("漢", "a"), ("Author", "b")))
+    (tmp_path / "a.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=metadata))
+    run = kmcodec_run("decode", "a.kmc", cwd=tmp_path)
+    assert run.returncode == 0
+    assert text(run.stderr) == "kmcodec: warning: a.png: a PNG cannot hold text of the keyword '漢', left out\n"
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.text == {"Author": "b"}
+
+
+def test_a_python_warning_is_one_line() -> None:
+    script = (
+        "import warnings, kmcodec.cli\n"
+        "kmcodec.cli.cli.command('warn')(lambda: warnings.warn('it is\\nslow', RuntimeWarning))\n"
+        "kmcodec.cli.main(['warn'])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert text(run.stderr) == "kmcodec: warning: it is slow\n"
+
+
+def test_on_a_terminal_the_progress_bar_tears_no_line(folder: Path) -> None:
+    (folder / "b.png").write_bytes((folder / "photo.png").read_bytes())
+    Image.new("RGB", (4, 4)).save(folder / "anim.gif", save_all=True, append_images=[Image.new("RGB", (4, 4), "red")])
+    arguments = ["encode", "photo.png", "missing.png", "anim.gif", "b.png", "-k", "16"]
+    lines = screen_of(terminal_output_of(arguments, folder))
+    assert [line.partition(" K ")[0] for line in lines] == [
+        "photo.kmc:",
+        "kmcodec: error: missing.png: No such file or directory",
+        "kmcodec: warning: anim.gif: only the first of its 2 frames is kept",
+        "anim.kmc:",
+        "b.kmc:",
+    ]
+    assert all(re.search(r"\d s$", lines[row]) for row in (0, 3, 4))
+
+
+def test_no_color_is_respected(folder: Path) -> None:
+    for environment, colored in (({}, True), ({"NO_COLOR": "1"}, False)):
+        output = terminal_output_of(["encode", "photo.png", "-k", "16", "--overwrite"], folder, environment)
+        assert bool(re.search(r"\x1b\[[\d;]*3\d", output)) == colored
+
+
+def terminal_output_of(arguments: list[str], cwd: Path, environment: dict[str, str] | None = None) -> str:
+    """Everything sent to a terminal of 100 columns that is standard output and standard error."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kmcodec", *arguments],
+        cwd=cwd,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **(environment or {})},
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    output = b""
+    with contextlib.suppress(OSError):  # Linux reports the end of a terminal so
+        while chunk := os.read(leader, 65536):
+            output += chunk
+    os.close(leader)
+    process.wait()
+    return text(output)
+
+
+def screen_of(output: str) -> list[str]:
+    """The lines a terminal shows after this output; of its control sequences, those that rich uses."""
+    screen, row, column = [""], 0, 0
+    for control, argument, kind, character in re.findall(r"(\x1b\[\??([\d;]*)([A-Za-z]))|([\s\S])", output):
+        if control:
+            if kind == "A":
+                row = max(0, row - int(argument or 1))
+            elif kind == "K":
+                screen[row] = "" if argument == "2" else screen[row][:column]
+        elif character == "\r":
+            column = 0
+        elif character == "\n":
+            row += 1
+            screen += [""] * (row + 1 - len(screen))
+        else:
+            screen[row] = screen[row][:column].ljust(column) + character + screen[row][column + 1 :]
+            column += 1
+    return [line.rstrip() for line in screen if line.strip()]

@@ -74,17 +74,29 @@ def test_empty_metadata_is_kept_apart_from_none() -> None:
     assert kmcodec.loads(kmcodec.dumps(image)).metadata == kmcodec.Metadata(icc=b"")
 
 
-def test_text_with_nul_is_refused() -> None:
-    with pytest.raises(ValueError, match="NUL"):
-        kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=kmcodec.Metadata(text=(("a\0", "b"),)))
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        ({"text": (("a\0", "b"),)}, ValueError, "NUL"),
+        ({"text": (("a",),)}, TypeError, "pairs of strings"),
+        ({"text": (("a", 1),)}, TypeError, "pairs of strings"),
+        ({"icc": "profile"}, TypeError, "metadata icc must be bytes or None, not str"),
+    ],
+)
+def test_metadata_is_checked(fields: dict[str, object], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        kmcodec.Metadata(**fields)  # type: ignore[arg-type]
+
+
+OWN_PROFILE = bytes(16) + b"RGB " + bytes(100)
 
 
 def test_encode_takes_metadata_in_place_of_the_images_own() -> None:
     image = Image.new("RGB", (2, 2))
-    image.info["icc_profile"] = b"own"
+    image.info["icc_profile"] = OWN_PROFILE
     own = kmcodec.loads(kmcodec.encode(image)).metadata
     given_ = kmcodec.loads(kmcodec.encode(image, metadata=kmcodec.Metadata(icc=b"given"))).metadata
-    assert (own.icc, given_.icc) == (b"own", b"given")
+    assert (own.icc, given_.icc) == (OWN_PROFILE, b"given")
 
 
 def test_strips_cover_the_picture(striped: kmcodec.IndexedImage) -> None:
@@ -180,6 +192,42 @@ def test_a_file_that_fails_to_open_is_closed(tmp_path: Path) -> None:
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(FormatError):
         kmcodec.open(path)  # an unclosed file would be a ResourceWarning, and so an error
+
+
+def test_streams_that_move_few_bytes_at_a_time_are_read_and_written_whole(photo: np.ndarray) -> None:
+    class Raw(BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def read(self, count: int | None = -1) -> bytes:
+            return super().read(1000 if count is None or count < 0 else min(count, 1000))
+
+        def write(self, data: object) -> int:
+            return super().write(memoryview(data)[:1000])  # type: ignore[call-overload]
+
+    stream = Raw()
+    kmcodec.write(stream, photo, 8)
+    assert stream.getvalue() == kmcodec.encode(photo, 8)
+    stream.seek(0)
+    np.testing.assert_array_equal(kmcodec.read(stream), kmcodec.decode(kmcodec.encode(photo, 8)))
+
+
+def test_labels_changed_behind_an_images_back_harm_nobody() -> None:
+    labels = np.zeros((4, 4), np.uint16)
+    image = kmcodec.IndexedImage(np.zeros((300, 3), np.uint8), labels)
+    with pytest.raises(ValueError, match="read-only"):
+        image.labels[0, 0] = 1
+    labels[:] = 9000
+    with pytest.raises(ValueError, match="label 9000 in a palette of 300"):
+        image.to_pixels()
+    for coding in kmcodec.Coding:
+        with pytest.raises(ValueError, match="changed after it was made"):
+            kmcodec.dumps(image, coding=coding)
+
+
+@pytest.mark.parametrize("coding", kmcodec.Coding)
+def test_labels_of_a_file_may_be_written_to(icon: kmcodec.IndexedImage, coding: kmcodec.Coding) -> None:
+    kmcodec.KmcFile(BytesIO(kmcodec.dumps(icon, coding=coding))).labels()[0, 0] = 1
 
 
 @pytest.mark.parametrize("data", [bytes, bytearray, memoryview])

@@ -85,7 +85,7 @@ def test_our_writer_writes_the_same_bytes() -> None:
             FormatError,
             "one colour",
         ),
-        ({"flags": b"\x02", "metadata": b"\x00"}, FormatError, "there is none"),
+        ({"flags": b"\x02", "metadata": b"\x00"}, FormatError, "0 items of metadata"),
         ({"flags": b"\x02", "metadata": b"\x01\x05\x01\x01x"}, FormatError, "kinds"),
         ({"flags": b"\x02", "metadata": b"\x02\x02\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),
         ({"flags": b"\x02", "metadata": b"\x02\x01\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),

@@ -149,11 +149,26 @@ def test_a_header_that_claims_more_strips_than_bytes_is_refused_at_once() -> Non
     assert peak < 1_000_000
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"flags": b"\x02", "metadata": leb128(1_000_000) + b"\x01\x00\x00" * 1_000_000},
+        {"palette": leb128(50_000_000) + bytes(50_000_000)},
+        {"flags": b"\x02", "metadata": b"\x01\x01\x05" + leb128(50_000_000) + bytes(50_000_000)},
+    ],
+    ids=["items of metadata", "palette", "item of metadata"],
+)
+def test_a_long_header_is_refused_before_it_is_read(field: dict[str, bytes]) -> None:
+    seconds, peak = cost_of(header_bytes(**field), FormatError)
+    assert seconds < 0.1
+    assert peak < 1_000_000
+
+
 def test_a_file_that_shrinks_while_it_is_open_is_truncated(tmp_path: Path, icon: kmcodec.IndexedImage) -> None:
     path = tmp_path / "shrinking.kmc"
     data = kmcodec.dumps(icon)
     path.write_bytes(data)
     with kmcodec.open(path) as file:
         path.write_bytes(data[:-1])
-        with pytest.raises(TruncatedError, match="strip 0"):
+        with pytest.raises(TruncatedError, match="the file ends after"):
             file.read()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kmcodec.files import write_whole
+from kmcodec.files import check_target, open_binary, write_whole
 
 
 def names_in(folder: Path) -> list[str]:
@@ -119,3 +119,71 @@ def test_killed_while_writing_the_old_file_stays(tmp_path: Path, signal: str, ph
     assert target.read_bytes() == b"old"
     if signal == "SIGTERM":
         assert names_in(tmp_path) == ["photo.kmc"]
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(IsADirectoryError) as folder:
+        write_whole(tmp_path, b"abc")
+    with pytest.raises(FileNotFoundError) as no_folder:
+        write_whole(tmp_path / "missing/file", b"abc")
+    (tmp_path / "there").write_bytes(b"")
+    (tmp_path / "link").symlink_to("there")
+    with pytest.raises(FileExistsError) as exists:
+        write_whole(tmp_path / "link", b"abc", overwrite=False)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device", "something else")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as no_space:
+        write_whole(tmp_path / "file", b"abc")
+    named = [error.value.filename for error in (folder, no_folder, exists, no_space)]
+    assert named == [str(tmp_path / name) for name in ("", "missing/file", "link", "file")]
+
+
+@pytest.mark.parametrize("name", ["漢" * 83 + ".png", "x" * 255])
+def test_a_name_may_be_as_long_as_any(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, b"abc")
+    assert names_in(tmp_path) == [name]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system has no /dev/fd")
+def test_a_pipe_without_a_path_is_written_to() -> None:
+    reading, writing = os.pipe()
+    write_whole(f"/dev/fd/{writing}", b"abc", overwrite=False)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        assert pipe.read() == b"abc"
+
+
+def test_the_umask_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(_: int) -> int:
+        raise AssertionError("another thread would make its files in between")
+
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", changed)
+            write_whole(tmp_path / "file", b"abc")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_url_is_written_and_read() -> None:
+    write_whole("memory://folder/file", b"abc")
+    with open_binary("memory://folder/file") as file:
+        assert file.read() == b"abc"
+    for refuse in (check_target, lambda name, overwrite: write_whole(name, b"new", overwrite=overwrite)):
+        with pytest.raises(FileExistsError) as error:
+            refuse("memory://folder/file", overwrite=False)
+        assert error.value.filename == "memory://folder/file"
+
+
+def test_whatever_a_backend_raises_is_an_error_of_the_file() -> None:
+    with pytest.raises(OSError, match="Protocol not known: foo"):
+        open_binary("foo://bar")
+    with pytest.raises(OSError, match="Protocol not known: foo"):
+        write_whole("foo://bar", b"")
+    with pytest.raises(FileNotFoundError, match="No such file or directory: 'memory://missing'"):
+        open_binary("memory://missing")

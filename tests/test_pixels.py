@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import kmcodec
 from kmcodec.pixels import as_pixels
@@ -103,3 +105,47 @@ def test_wider_samples_are_clipped() -> None:
     floats = Image.fromarray(np.array([[-5, 100, 300]], np.float32))
     for image in (integers, floats):
         assert as_pixels(image)[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_integers_that_are_16_bits_keep_their_upper_8() -> None:
+    pgm = b"P5 4 1 65535\n" + np.array([0, 255, 0x1234, 65535], ">u2").tobytes()
+    image = Image.open(BytesIO(pgm))
+    assert image.mode == "I"
+    assert as_pixels(image).tolist() == [[[value] * 3 for value in (0, 0, 0x12, 255)]]
+
+
+@pytest.mark.parametrize(
+    ("samples", "grey"),
+    [([0, 7, 255], [0, 7, 255]), ([0, 255, 65536], [0, 255, 255]), ([-1, 255, 65535], [0, 255, 255])],
+)
+def test_integers_that_are_not_16_bits_are_clipped(samples: list[int], grey: list[int]) -> None:
+    assert as_pixels(Image.fromarray(np.array([samples], np.int32)))[0, :, 0].tolist() == grey
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "I", "I;16", "RGBA", "LAB"])
+def test_a_pillow_image_without_pixels_is_refused(mode: str) -> None:
+    with pytest.raises(ValueError, match="or a PIL image, with at least one pixel, not of 0 x 5"):
+        as_pixels(Image.new(mode, (0, 5)))
+
+
+def test_cmyk_is_converted_through_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[str] = []
+
+    def convert(image: Image.Image, *_: object, outputMode: str) -> Image.Image:  # noqa: N803
+        used.append(outputMode)
+        return Image.new(outputMode, image.size, (1, 2, 3))
+
+    monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+    image = Image.new("CMYK", (1, 1))
+    image.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert as_pixels(image).tolist() == [[[1, 2, 3]]]
+    assert used == ["RGB"]
+
+
+@pytest.mark.parametrize("profile", [b"not a profile", b"", "sRGB"])
+def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(profile: bytes | str) -> None:
+    image = Image.new("CMYK", (1, 1), (0, 255, 0, 0))
+    if profile == "sRGB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.info["icc_profile"] = profile
+    assert as_pixels(image).tolist() == [[[255, 0, 255]]]

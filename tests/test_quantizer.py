@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmcodec
+from kmcodec.blocks import BLOCK_PIXELS, blocks
 from kmcodec.quantizer import Histogram, fit_palette, histogram, label_pixels, nearest
 from kmcodec.quantizer.color import premultiply, unpremultiply
-from kmcodec.quantizer.histogram import BLOCK_PIXELS, colors_of_keys, keys_of_pixels
+from kmcodec.quantizer.histogram import colors_of_keys, keys_of_pixels
 from kmcodec.quantizer.kmeans import Cloud, lloyd
 from kmcodec.quantizer.order import tree_order
 
@@ -53,6 +54,15 @@ def test_a_large_picture_is_counted_block_by_block() -> None:
     found = histogram(pixels)
     assert found.counts.sum() == rows.size
     assert len(found) == len(np.unique(keys_of_pixels(pixels)))
+
+
+@pytest.mark.parametrize(("height", "width", "most"), [(7, 5, 10), (3, 40, 16), (1, 1, 1), (9, 4, 1000)])
+def test_blocks_cover_every_pixel_once_and_are_not_too_large(height: int, width: int, most: int) -> None:
+    covered = np.zeros((height, width), int)
+    for block in blocks(height, width, most):
+        assert covered[block].size <= most
+        covered[block] += 1
+    assert (covered == 1).all()
 
 
 @pytest.mark.parametrize("channels", [3, 4])

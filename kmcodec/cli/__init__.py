@@ -6,20 +6,21 @@ What only the work of a subcommand needs is imported when it works: `--version` 
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from kmcodec import __version__
+from kmcodec.cli.console import flush_stdout, say_error, show_python_warnings_in_one_line
 from kmcodec.cli.decode import decode
 from kmcodec.cli.demo import demo
 from kmcodec.cli.encode import encode
 from kmcodec.cli.info import info
-from kmcodec.cli.jobs import Failure, say_error
+from kmcodec.cli.jobs import Failure
 
 _PROGRAM = "kmcodec"
 
@@ -31,15 +32,19 @@ class _InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name=_PROGRAM, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """
     Store pictures of few colours in few bytes.
 
     A palette of K colours is found by k-means, every pixel becomes a label, labels are packed and compressed into a
     .kmc file, and a decoder gives the picture back.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
 
 
 for _command in (encode, decode, info, demo):
@@ -49,22 +54,39 @@ for _command in (encode, decode, info, demo):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit: 0 for success, 1 for an error of a file, 2 for one of usage, 130 for Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that temporary files are removed
-    status: object = 0
+    show_python_warnings_in_one_line()
+    status = _status_of(arguments)
+    try:
+        flush_stdout()
+    except OSError as error:
+        status = status or _status_of_output(error)
+    sys.exit(status)
+
+
+def _status_of(arguments: Sequence[str] | None) -> int:
     try:
         status = cli.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
     except click.UsageError as error:
-        usage = f"{error.ctx.get_usage()}\n" if error.ctx else ""
-        click.echo(usage, nl=False, err=True)
+        if error.ctx:
+            with suppress(OSError):  # as in say_error
+                click.echo(error.ctx.get_usage(), err=True)
         say_error(error.format_message())
-        status = 2
+        return 2
     except Failure as failure:
         say_error(str(failure))
-        status = 1
+        return 1
     except (click.Abort, KeyboardInterrupt):
         say_error("interrupted")
-        status = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+        return 130
+    except OSError as error:
+        return _status_of_output(error)
+    except SystemExit as end:
+        status = end.code
+    return status if isinstance(status, int) else 0
+
+
+def _status_of_output(error: OSError) -> int:
+    """Say that the output cannot be written; not so of a pipe that is closed, as by `head`."""
+    if not isinstance(error, BrokenPipeError):
+        say_error(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    return 1

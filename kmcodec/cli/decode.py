@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from kmcodec.cli import options
-from kmcodec.cli.jobs import STDIO, Job, Report, jobs_of, run, shown_output
+from kmcodec.cli.console import say_warning
+from kmcodec.cli.jobs import STDIO, Job, Report, jobs_of, open_input, run, shown_output
 from kmcodec.limits import Limits
+
+if TYPE_CHECKING:
+    from kmcodec.indexed import IndexedImage
 
 
 @click.command()
@@ -35,27 +40,41 @@ def decode(
     kmcodec decode - <photo.kmc >photo.png
     """
 
-    def convert(data: bytes, job: Job) -> tuple[bytes, Report]:
-        return _decode_to_image(data, job, Limits(pixels=max_pixels), threads)
+    def convert(job: Job) -> tuple[bytes, Report]:
+        return _decode_to_image(job, Limits(pixels=max_pixels), threads)
 
     run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _decode_to_image(data: bytes, job: Job, limits: Limits, threads: int | None) -> tuple[bytes, Report]:
-    from kmcodec.format import loads
+def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[bytes, Report]:
+    from kmcodec.format import KmcFile
     from kmcodec.images import ending_of, save_image
+    from kmcodec.indexed import IndexedImage
 
     start = time.perf_counter()
-    indexed = loads(data, limits=limits, threads=threads)
-    image = save_image(indexed, ".png" if job.target == STDIO else ending_of(job.target))
+    with open_input(job.source) as stream:
+        file = KmcFile(stream, limits=limits, threads=threads)
+        indexed = IndexedImage(file.palette, file.labels(), file.metadata)
+    ending = ".png" if job.target == STDIO else ending_of(job.target)
+    image = save_image(indexed, ending)
+    _warn_of_losses(indexed, shown_output(job.target), ending)
     return image, {
         "width": indexed.width,
         "height": indexed.height,
         "colors": len(indexed.palette),
-        "input_bytes": len(data),
+        "input_bytes": file.header.file_bytes,
         "output_bytes": len(image),
         "seconds": time.perf_counter() - start,
     }
+
+
+def _warn_of_losses(indexed: IndexedImage, target: str, ending: str) -> None:
+    from kmcodec.images import is_lossy, unsaved_keywords
+
+    if is_lossy(indexed, ending):
+        say_warning(f"{target}: {ending} is lossy, other pixels than those of the .kmc file; .png keeps them")
+    if keywords := unsaved_keywords(indexed.metadata, ending):
+        say_warning(f"{target}: a PNG cannot hold text of the keyword {keywords[0]!r}, left out")
 
 
 def _line(report: Report) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmcodec.cli import options as common
-from kmcodec.cli.jobs import Job, Report, jobs_of, run, say_warning, shown_input, shown_output
+from kmcodec.cli.console import say_warning
+from kmcodec.cli.jobs import Failure, Job, Report, jobs_of, read_bytes, run, shown_input, shown_output
+
+if TYPE_CHECKING:
+    from kmcodec.images import Picture
 
 
 @click.command()
@@ -62,32 +66,31 @@ def encode(
     kmcodec encode - <photo.png >photo.kmc
     """
 
-    def convert(data: bytes, job: Job) -> tuple[bytes, Report]:
+    def convert(job: Job) -> tuple[bytes, Report]:
         options = {"coding": coding, "effort": effort, "threads": threads}
-        return _encode_image(data, job, colors, options, max_pixels)
+        return _encode_image(job, colors, options, max_pixels)
 
     run(jobs_of(inputs, output, directory, ".kmc"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _encode_image(data: bytes, job: Job, colors: int, options: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
+def _encode_image(job: Job, colors: int, options: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
     from kmcodec.codec import quantize
     from kmcodec.format import dumps
-    from kmcodec.images import load_image, metadata_of
+    from kmcodec.format.container import SIGNATURE
+    from kmcodec.images import read_picture
     from kmcodec.indexed import IndexedImage
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
-    from kmcodec.pixels import as_pixels
 
     start = time.perf_counter()
-    image = load_image(data, max_pixels=max_pixels)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        say_warning(f"{shown_input(job.source)}: only the first of its {frames} frames is kept")
-    pixels, metadata = as_pixels(image), metadata_of(image)
-    image.close()
-    indexed = quantize(pixels, colors)
-    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, metadata), **options)
+    data = read_bytes(job.source)
+    if data.startswith(SIGNATURE):
+        raise Failure(f"{shown_input(job.source)}: a .kmc file already")
+    picture = read_picture(data, max_pixels=max_pixels)
+    _warn_of_losses(picture, shown_input(job.source))
+    indexed = quantize(picture.pixels, colors)
+    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, picture.metadata), **options)
     seconds = time.perf_counter() - start
-    psnr = indexed_psnr_db(pixels, indexed)
+    psnr = indexed_psnr_db(picture.pixels, indexed)
     return encoded, {
         "width": indexed.width,
         "height": indexed.height,
@@ -99,6 +102,13 @@ def _encode_image(data: bytes, job: Job, colors: int, options: dict[str, Any], m
         "psnr_db": None if math.isinf(psnr) else psnr,
         "seconds": seconds,
     }
+
+
+def _warn_of_losses(picture: Picture, source: str) -> None:
+    if picture.frames > 1:
+        say_warning(f"{source}: only the first of its {picture.frames} frames is kept")
+    if picture.profile_dropped:
+        say_warning(f"{source}: its colour profile is not kept: it is not one of RGB")
 
 
 def _line(report: Report) -> str:

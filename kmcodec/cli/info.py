@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmcodec.cli import options
-from kmcodec.cli.jobs import STDIO, failures_of, read_bytes
-from kmcodec.files import open_binary
+from kmcodec.cli.console import say
+from kmcodec.cli.jobs import failures_of, open_input
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
@@ -30,10 +29,10 @@ def info(file: str, as_json: bool, max_pixels: int) -> None:
     """
     from kmcodec.format import KmcFile
 
-    with failures_of(file), BytesIO(read_bytes(file)) if file == STDIO else open_binary(file) as stream:
+    with failures_of(file), open_input(file) as stream:
         header = KmcFile(stream, limits=Limits(pixels=max_pixels)).header
     fields = _fields(header)
-    click.echo(json.dumps(fields, indent=2) if as_json else _table(fields))
+    say(json.dumps(fields, indent=2) if as_json else _table(fields))
 
 
 def _fields(header: Header) -> dict[str, Any]:

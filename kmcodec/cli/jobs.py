@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
-from kmcodec.errors import KmcError
-from kmcodec.files import is_url, open_binary, write_whole
+from kmcodec.cli.console import flush_stdout, progress, say, say_error
+from kmcodec.errors import KmcError, LimitError
+from kmcodec.files import check_target, is_url, open_binary, write_whole
+from kmcodec.limits import DEFAULT_LIMITS
 
 STDIO = "-"
 
 Report = dict[str, Any]
+Convert = Callable[["Job"], tuple[bytes, Report]]
+
+_CHUNK = 1 << 20
 
 
 class Failure(Exception):  # noqa: N818  # it is not shown as an exception
@@ -27,45 +35,51 @@ class Failure(Exception):  # noqa: N818  # it is not shown as an exception
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and the one to write; either may be - for standard input or output."""
+    """
+    One file to read and the one to write; either may be - for standard input or output.
+
+    `named` tells whether the one to write was named by the user, not after the other.
+    """
 
     source: str
     target: str
+    named: bool
 
 
 def jobs_of(inputs: Sequence[str], output: str | None, directory: str | None, ending: str) -> list[Job]:
     """Which file becomes which. Raises click.UsageError for two that would become one."""
     if output is not None and directory is not None:
         raise click.UsageError("-o names a file and -d a folder: give one of them")
+    if output == "" or directory == "":
+        raise click.UsageError(f"{'-o' if output == '' else '-d'} needs a name, not an empty one")
     if output is not None and len(inputs) > 1:
         raise click.UsageError(f"-o takes one input, not {len(inputs)}: use -d for a folder")
-    jobs = [Job(source, output or _target_of(source, directory, ending)) for source in inputs]
+    if output == "/dev/stdout":
+        output = STDIO
+    jobs = [Job(source, output or _target_of(source, directory, ending), output is not None) for source in inputs]
     source_of: dict[str, str] = {}
     for job in jobs:
-        key = job.target if job.target == STDIO else os.path.abspath(job.target)  # noqa: PTH100  # keeps links
+        if not job.target:
+            continue
+        key = job.target if job.target == STDIO or is_url(job.target) else os.path.abspath(job.target)  # noqa: PTH100  # keeps links
         if key in source_of:
             raise click.UsageError(
                 f"{shown_input(source_of[key])} and {shown_input(job.source)} would both become"
-                f" {shown_output(job.target)}: encode one of them with -o"
+                f" {shown_output(job.target)}: write one of them with -o"
             )
         source_of[key] = job.source
     return jobs
 
 
 def run(
-    jobs: Sequence[Job],
-    convert: Callable[[bytes, Job], tuple[bytes, Report]],
-    line: Callable[[Report], str],
-    *,
-    overwrite: bool,
-    as_json: bool,
+    jobs: Sequence[Job], convert: Convert, line: Callable[[Report], str], *, overwrite: bool, as_json: bool
 ) -> None:
     """
     Convert every file in turn and report on it; one that fails does not stop the others.
 
     Args:
         jobs: The files.
-        convert: From the contents of one to those of the other, and a report.
+        convert: From a job to the contents of the file to write, and a report.
         line: A report as a line of text.
         overwrite: Whether files that exist are replaced.
         as_json: Whether to report as JSON.
@@ -74,16 +88,18 @@ def run(
         SystemExit: With 1 in the end if a file failed.
     """
     failed = False
-    with _progress(jobs) as advance:
+    sources = {key: job.source for job in jobs if (key := _file_key(job.source))}
+    with progress([shown_input(job.source) for job in jobs]) as advance:
         for job in jobs:
             try:
                 with failures_of(job.source):
+                    _check_target(job, sources, overwrite)
                     report = _convert(job, convert, overwrite)
             except Failure as failure:
                 failed = True
                 say_error(str(failure))
             else:
-                click.echo(json.dumps(report) if as_json else line(report), err=job.target == STDIO)
+                say(json.dumps(report) if as_json else line(report), err=job.target == STDIO)
             advance()
     if failed:
         sys.exit(1)
@@ -94,42 +110,52 @@ def failures_of(name: str) -> Iterator[None]:
     """Turn what may go wrong with a file into one sentence that names it."""
     try:
         yield
-    except KmcError as error:
-        raise Failure(f"{shown_input(name)}: {error}") from error
-    except BrokenPipeError:
+    except (Failure, BrokenPipeError):
         raise
+    except KmcError as error:
+        hint = "; --max-pixels raises it" if isinstance(error, LimitError) and "pixels" in str(error) else ""
+        raise Failure(f"{shown_input(name)}: {error}{hint}") from error
     except FileExistsError as error:
         raise Failure(f"{error.filename}: exists already; --overwrite replaces it") from error
     except OSError as error:
-        where = shown_input(name) if error.filename is None else os.fsdecode(error.filename)
-        raise Failure(f"{where}: {error.strerror or error}") from error
+        where = name if error.filename is None else os.fsdecode(error.filename)
+        raise Failure(f"{shown_input(where)}: {error.strerror or error}") from error
     except MemoryError as error:
         raise Failure(f"{shown_input(name)}: not enough memory") from error
     except ImportError as error:
         raise Failure(str(error)) from error
+    except Exception as error:
+        if not is_url(name):
+            raise
+        # a backend of fsspec reads when asked to, and then raises whatever its protocol leads it to
+        raise Failure(f"{name}: {error or type(error).__name__}") from error
 
 
-def say_error(text: str) -> None:
-    """Print an error as every error of this command is printed."""
-    click.echo(f"kmcodec: error: {text}", err=True)
+@contextmanager
+def open_input(name: str) -> Iterator[BinaryIO]:
+    """Open a file, a URL or standard input."""
+    with BytesIO(read_bytes(name)) if name == STDIO else open_binary(name) as stream:
+        yield stream
 
 
-def say_warning(text: str) -> None:
-    """Print a warning: the file is written all the same."""
-    click.echo(f"kmcodec: warning: {text}", err=True)
+def read_bytes(name: str, limit: int | None = DEFAULT_LIMITS.file_bytes) -> bytes:
+    """
+    Contents of a file, a URL or standard input, any of which may never end.
 
-
-def read_bytes(name: str) -> bytes:
-    """Contents of a file, a URL or standard input."""
+    Raises:
+        LimitError: They are longer than the limit.
+    """
     if name == STDIO:
-        return sys.stdin.buffer.read()
+        if sys.stdin is None:
+            raise Failure("standard input is closed")
+        return _read_at_most(sys.stdin.buffer, limit)
     with open_binary(name) as file:
-        return file.read()
+        return _read_at_most(file, limit)
 
 
 def shown_input(name: str) -> str:
     """A name as messages show it."""
-    return "standard input" if name == STDIO else name
+    return "standard input" if name == STDIO else name or "''"
 
 
 def shown_output(name: str) -> str:
@@ -138,43 +164,92 @@ def shown_output(name: str) -> str:
 
 
 def _target_of(source: str, directory: str | None, ending: str) -> str:
+    """The name of a file to write, empty where a source has no name."""
     if source == STDIO:
         if directory is not None:
             raise click.UsageError("a picture from standard input has no name: use -o with it, not -d")
         return STDIO
-    path = Path(source.rpartition("/")[2] if is_url(source) else source).with_suffix(ending)
-    return str(Path(directory) / path.name if directory else path)
+    path = Path(source.rpartition("/")[2] if is_url(source) else source)
+    if not path.name:
+        return ""
+    path = path.with_suffix(ending)
+    if directory is None:
+        return str(path)
+    if is_url(directory):
+        return f"{directory}{'' if directory.endswith('/') else '/'}{path.name}"
+    return str(Path(directory) / path.name)
 
 
-def _convert(job: Job, convert: Callable[[bytes, Job], tuple[bytes, Report]], overwrite: bool) -> Report:
-    if job.target == STDIO and sys.stdout.isatty():
-        raise Failure("standard output is a terminal: redirect it, or name a file with -o")
-    if not overwrite and Path(job.target).is_file():  # found before the work, not after
-        raise FileExistsError(17, "File exists", job.target)
-    data, report = convert(read_bytes(job.source), job)
+def _check_target(job: Job, sources: dict[tuple[int, int], str], overwrite: bool) -> None:
+    """Find what stands in the way before the work, not after."""
     if job.target == STDIO:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if sys.stdout is None:
+            raise Failure("standard output is closed")
+        if sys.stdout.isatty():
+            raise Failure("standard output is a terminal: redirect it, or name a file with -o")
+        return
+    if not job.target:
+        raise Failure(f"{shown_input(job.source)}: not the name of a file")
+    replaced = sources.get(_file_key(job.target) or (0, 0))
+    if replaced == job.source and not job.named:
+        raise Failure(f"{job.source}: a {Path(job.target).suffix} file already")
+    if replaced is not None:
+        raise Failure(f"{job.target}: is an input, and not overwritten")
+    if not _is_under_a_file(job.target):
+        check_target(job.target, overwrite=overwrite)
+
+
+def _convert(job: Job, convert: Convert, overwrite: bool) -> Report:
+    data, report = convert(job)
+    if job.target == STDIO:
+        _write_stdout(data)
     else:
-        Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+        if not is_url(job.target):
+            _make_folder(Path(job.target).parent)
         write_whole(job.target, data, overwrite=overwrite)
     return {"input": job.source, "output": job.target, **report}
 
 
-@contextmanager
-def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[], None]]:
-    """A progress bar over the jobs, gone when they are done, where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _write_stdout(data: bytes) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
+            rest = rest[sys.stdout.buffer.write(rest) :]
+        flush_stdout()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"standard output: {error.strerror}") from error
 
-    names = iter([shown_input(job.source) for job in jobs])
-    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
-    if len(jobs) > 1:
-        columns.append(MofNCompleteColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
-    with bar:
-        task = bar.add_task(next(names), total=len(jobs) if len(jobs) > 1 else None)
-        yield lambda: bar.update(task, advance=1, description=next(names, ""))
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(path for path in (folder, *folder.parents) if path.exists())
+        raise OSError(errno.ENOTDIR, "is a file, not a folder", str(file)) from None
+
+
+def _is_under_a_file(name: str) -> bool:
+    """Whether a part of a path that should be a folder is not one; `_make_folder` says so better."""
+    return not is_url(name) and any(path.exists() and not path.is_dir() for path in Path(name).parents)
+
+
+def _file_key(name: str) -> tuple[int, int] | None:
+    """What tells a regular file from every other, whatever its name."""
+    if name == STDIO or is_url(name):
+        return None
+    try:
+        status = os.stat(name)  # noqa: PTH116  # Path("") is the current folder
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _read_at_most(stream: BinaryIO, limit: int | None) -> bytes:
+    buffer = BytesIO()
+    while chunk := stream.read(_CHUNK):
+        if limit is not None and buffer.tell() + len(chunk) > limit:
+            raise LimitError(f"more than {limit} bytes, the limit of a file")
+        buffer.write(chunk)
+    return buffer.getvalue()

@@ -165,18 +165,12 @@ _picture = construct.Struct(
     "strip_height" / _size,
 )
 
-_contents = construct.Struct(
-    "stored_palette" / construct.Prefixed(_size, construct.GreedyBytes),
-    "strip_bytes" / construct.Array(construct.this._.strip_count, _size),
-)
+_strip_bytes = construct.Array(construct.this.strip_count, _size)
 
-_metadata = construct.PrefixedArray(
-    _size,
-    construct.Struct(
-        "kind" / construct.Int8ul,
-        "size" / _size,
-        "stored" / construct.Prefixed(_size, construct.GreedyBytes),
-    ),
+_item = construct.Struct(
+    "kind" / construct.Int8ul,
+    "size" / _size,
+    "stored_size" / _size,
 )
 
 _check = construct.Int32ul
@@ -219,26 +213,50 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
     picture = _picture.parse_stream(stream)
     _check_limit(picture.width * picture.height, limits.pixels, "pixels")
     _check_picture(picture)
+    channels = 4 if picture.flags & _HAS_ALPHA else 3
+    stored_palette = _parse_bytes(stream, _size.parse_stream(stream), (picture.last_color + 1) * channels, "palette")
     strip_count = _strip_count(picture.height, picture.strip_height, picture.last_color + 1)
-    contents = _contents.parse_stream(stream, strip_count=strip_count)
-    items = _metadata.parse_stream(stream) if picture.flags & _HAS_METADATA else []
+    strip_bytes = tuple(_strip_bytes.parse_stream(stream, strip_count=strip_count))
+    metadata = _parse_metadata(stream, limits) if picture.flags & _HAS_METADATA else ()
     end = stream.tell()
     if _check.parse_stream(stream) != zlib.crc32(stream.getbuffer()[:end]):
         raise FormatError("damaged header: its CRC-32 does not fit")
-    _check_limit(sum(item.size for item in items), limits.metadata_bytes, "bytes of metadata")
     return Header(
         coding=Coding(picture.coding),
         parameter=picture.parameter,
         width=picture.width,
         height=picture.height,
         colors=picture.last_color + 1,
-        channels=4 if picture.flags & _HAS_ALPHA else 3,
+        channels=channels,
         strip_height=picture.strip_height,
-        stored_palette=contents.stored_palette,
-        strip_bytes=tuple(contents.strip_bytes),
-        metadata=_metadata_items(items, bool(picture.flags & _HAS_METADATA)),
-        encoded=stream.getvalue()[: stream.tell()],
+        stored_palette=stored_palette,
+        strip_bytes=strip_bytes,
+        metadata=metadata,
+        encoded=bytes(stream.getbuffer()[: stream.tell()]),
     )
+
+
+def _parse_metadata(stream: BytesIO, limits: Limits) -> tuple[MetadataItem, ...]:
+    """Item by item, so that nothing is read that a rule or a limit forbids."""
+    count = _size.parse_stream(stream)
+    if not 1 <= count <= len(MetadataKind):
+        raise FormatError(f"{count} items of metadata, where its flag announces 1 to {len(MetadataKind)}")
+    items: list[MetadataItem] = []
+    for _ in range(count):
+        item = _item.parse_stream(stream)
+        if item.kind not in set(MetadataKind) or (items and item.kind <= items[-1].kind):
+            raise FormatError(f"metadata of kind {item.kind}: kinds are 1 to 4, each at most once, in ascending order")
+        _check_limit(item.size + sum(earlier.size for earlier in items), limits.metadata_bytes, "bytes of metadata")
+        kind = MetadataKind(item.kind)
+        items.append(MetadataItem(kind, item.size, _parse_bytes(stream, item.stored_size, item.size, kind.name)))
+    return tuple(items)
+
+
+def _parse_bytes(stream: BytesIO, count: int, most: int, what: str) -> bytes:
+    if count > most:
+        raise FormatError(f"{what}: stored in {count} bytes, more than the {most} it holds")
+    data: bytes = construct.stream_read(stream, count, what)
+    return data
 
 
 def _strip_count(height: int, strip_height: int, colors: int) -> int:
@@ -282,15 +300,6 @@ def _check_limit(value: int, limit: int | None, what: str) -> None:
         raise LimitError(f"{value} {what}, over the limit of {limit}")
 
 
-def _metadata_items(items: list[construct.Container], announced: bool) -> tuple[MetadataItem, ...]:
-    kinds = [item.kind for item in items]
-    if announced and not items:
-        raise FormatError("the flag for metadata is set, but there is none")
-    if kinds != sorted(set(kinds)) or not set(kinds) <= set(MetadataKind):
-        raise FormatError(f"metadata of kinds {kinds}: each must be 1 to 4, at most once, in ascending order")
-    return tuple(MetadataItem(MetadataKind(item.kind), item.size, item.stored) for item in items)
-
-
 def _build(header: Header) -> bytes:
     flags = _HAS_ALPHA * (header.channels == 4) | _HAS_METADATA * bool(header.metadata)
     parts = [
@@ -306,13 +315,14 @@ def _build(header: Header) -> bytes:
                 "strip_height": header.strip_height,
             }
         ),
-        _contents.build(
-            {"stored_palette": header.stored_palette, "strip_bytes": header.strip_bytes},
-            strip_count=header.strip_count,
-        ),
+        _size.build(len(header.stored_palette)) + header.stored_palette,
+        _strip_bytes.build(header.strip_bytes, strip_count=header.strip_count),
     ]
     if header.metadata:
-        parts.append(_metadata.build([vars(item) for item in header.metadata]))
+        parts.append(_size.build(len(header.metadata)))
+    for item in header.metadata:
+        fields = {"kind": item.kind, "size": item.size, "stored_size": len(item.stored)}
+        parts.append(_item.build(fields) + item.stored)
     encoded = b"".join(parts)
     check: bytes = _check.build(zlib.crc32(encoded))
     return encoded + check

@@ -11,7 +11,7 @@ _LEVEL = 19
 
 
 def encode_metadata(metadata: Metadata) -> tuple[MetadataItem, ...]:
-    """Metadata to header items. Raises ValueError for text that contains a NUL character."""
+    """Metadata to header items."""
     contents = {
         MetadataKind.ICC: metadata.icc,
         MetadataKind.EXIF: metadata.exif,
@@ -36,10 +36,7 @@ def decode_metadata(items: tuple[MetadataItem, ...]) -> Metadata:
 
 def _encode_text(pairs: tuple[tuple[str, str], ...]) -> bytes:
     """Keyword, NUL, text, NUL, keyword, …, in UTF-8."""
-    parts = [part for pair in pairs for part in pair]
-    if any("\0" in part for part in parts):
-        raise ValueError("metadata text must not contain NUL characters")
-    return "\0".join(parts).encode()
+    return "\0".join(part for pair in pairs for part in pair).encode()
 
 
 def _decode_text(data: bytes) -> tuple[tuple[str, str], ...]:

@@ -21,8 +21,10 @@ from kmcodec.format.prediction.parameters import parse_parameters
 from kmcodec.format.strips import CHECK_BYTES, strip_check
 from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette, Pixels, label_dtype
 from kmcodec.limits import DEFAULT_LIMITS, Limits
+from kmcodec.streams import read_up_to
 
 _FIRST_READ = 1 << 14
+_PIPE_READ = 1 << 20
 
 
 class KmcFile:
@@ -106,12 +108,13 @@ class KmcFile:
         The label of every pixel.
 
         Returns:
-            Shape (height, width), uint8 where K ≤ 256, else uint16.
+            Shape (height, width), uint8 where K ≤ 256, else uint16; an array of the caller's own.
 
         Raises:
             DecodeError: A strip is damaged.
         """
-        return self._label_rows(0, self.header.height)
+        labels = self._label_rows(0, self.header.height)
+        return labels if labels.flags.writeable else labels.copy()
 
     def _label_rows(self, start: int, stop: int) -> Labels:
         header = self.header
@@ -120,7 +123,7 @@ class KmcFile:
         if not header.strip_count:
             return np.zeros((stop - start, header.width), np.uint8)
         first, last = start // header.strip_height, (stop - 1) // header.strip_height
-        sealed = [(strip, self._read_strip(strip)) for strip in range(first, last + 1)]
+        sealed = self._read_strips(first, last + 1)
         if first == last:
             top = header.rows_of_strip(first).start
             return self._decode_strip(*sealed[0])[start - top : stop - top]
@@ -134,12 +137,17 @@ class KmcFile:
         run_on_cores(decode, sealed, self._threads)
         return labels
 
-    def _read_strip(self, strip: int) -> bytes:
-        self._stream.seek(self.header.strip_offsets[strip])
-        data = self._stream.read(self.header.strip_bytes[strip])
-        if len(data) != self.header.strip_bytes[strip]:
-            raise TruncatedError(f"{_name(strip)}: the file ends after {len(data)} of its bytes")
-        return data
+    def _read_strips(self, first: int, stop: int) -> list[tuple[int, bytes]]:
+        """Neighbouring strips, in one read."""
+        offsets = self.header.strip_offsets[first : stop + 1]
+        self._stream.seek(offsets[0])
+        data = read_up_to(self._stream, offsets[-1] - offsets[0])
+        if len(data) != offsets[-1] - offsets[0]:
+            raise TruncatedError(f"the file ends after {offsets[0] + len(data)} of {self.header.file_bytes} bytes")
+        if len(offsets) == 2:
+            return [(first, data)]
+        ends = [offset - offsets[0] for offset in offsets]
+        return [(first + i, data[ends[i] : ends[i + 1]]) for i in range(stop - first)]
 
     def _decode_strip(self, strip: int, sealed: bytes) -> Labels:
         header = self.header
@@ -175,7 +183,7 @@ def loads(
         DecodeError: The data is not a `.kmc` file that can be read.
     """
     file = KmcFile(BytesIO(data), limits=limits, threads=threads)
-    return IndexedImage(file.palette, file.labels(), file.metadata)
+    return IndexedImage(file.palette, file._label_rows(0, file.header.height), file.metadata)
 
 
 def _read_header(stream: BinaryIO, limits: Limits) -> Header:
@@ -183,13 +191,13 @@ def _read_header(stream: BinaryIO, limits: Limits) -> Header:
     size = stream.seek(0, os.SEEK_END)
     _check_file_size(size, limits)
     stream.seek(0)
-    data = stream.read(_FIRST_READ)
+    data = read_up_to(stream, _FIRST_READ)
     while True:
         try:
             header = parse_header(data, limits)
             break
         except TruncatedError:
-            more = stream.read(3 * len(data))
+            more = read_up_to(stream, 3 * len(data))
             if not more:
                 raise
             data += more
@@ -201,9 +209,11 @@ def _read_header(stream: BinaryIO, limits: Limits) -> Header:
 
 
 def _read_whole(stream: BinaryIO, limits: Limits) -> BytesIO:
-    data = stream.read() if limits.file_bytes is None else stream.read(limits.file_bytes + 1)
-    _check_file_size(len(data), limits)
-    return BytesIO(data)
+    whole = BytesIO()
+    while part := stream.read(_PIPE_READ):
+        whole.write(part)
+        _check_file_size(whole.tell(), limits)
+    return whole
 
 
 def _check_file_size(size: int, limits: Limits) -> None:

@@ -64,10 +64,14 @@ def dumps(
 
     Raises:
         TypeError: `image` is not an IndexedImage.
-        ValueError: `coding`, `effort` or `threads` is out of range, or metadata text contains a NUL character.
+        ValueError: `coding`, `effort` or `threads` is out of range.
     """
     if not isinstance(image, IndexedImage):
         raise TypeError(f"image must be an IndexedImage, not {type(image).__name__}")
+    if int(image.labels.max()) >= len(image.palette):
+        raise ValueError(
+            "the labels of this image were changed after it was made: not all are below its palette's size"
+        )
     if effort not in _ZSTD:
         raise ValueError(f"effort must be a whole number from 1 to 9, not {effort!r}")
     if threads is not None and threads < 1:

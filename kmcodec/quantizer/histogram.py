@@ -10,20 +10,17 @@ neighbours in colour: a run of it fits in a small box, and a prefix of the code 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from kmcodec.blocks import BLOCK_PIXELS, blocks
 from kmcodec.indexed import Palette, Pixels
 
 Keys = npt.NDArray[np.uint32]
 """Morton codes: bit i of channel c of C stands at bit C·i + C − 1 − c."""
-
-BLOCK_PIXELS = 1 << 21
-"""Pixels worked on at once: large enough for NumPy, small enough that temporaries do not count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ class Histogram:
 
 def histogram(pixels: Pixels) -> Histogram:
     """
-    Count the colours of a picture, in blocks of rows, so that memory does not grow with its size.
+    Count the colours of a picture, piece by piece, so that memory does not grow with its size.
 
     Args:
         pixels: Shape (height, width, 3 or 4).
@@ -64,8 +61,8 @@ def histogram(pixels: Pixels) -> Histogram:
     channels = pixels.shape[2]
     merged: list[Histogram] = []
     waiting: list[Histogram] = []
-    for rows in row_blocks(pixels.shape[0], pixels.shape[1]):
-        waiting.append(_count_keys(keys_of_pixels(pixels[rows]), channels))
+    for block in blocks(*pixels.shape[:2]):
+        waiting.append(_count_keys(keys_of_pixels(pixels[block]), channels))
         # merging only once as much waits as is merged keeps the whole at O(n log n)
         if sum(map(len, waiting)) >= max(BLOCK_PIXELS, sum(map(len, merged))):
             merged, waiting = [merge(merged + waiting)], []
@@ -89,13 +86,6 @@ def merge_equal(keys: Keys, counts: npt.NDArray[np.int64], channels: int) -> His
     keys = keys[order]
     starts = run_starts(keys)
     return Histogram(keys[starts], np.add.reduceat(counts[order], starts), channels)
-
-
-def row_blocks(height: int, width: int) -> Iterator[slice]:
-    """Slices of rows that cover a picture, each of about BLOCK_PIXELS pixels."""
-    rows = max(1, BLOCK_PIXELS // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 def run_starts(sorted_values: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from kmcodec.blocks import blocks
 from kmcodec.indexed import Labels, Palette, Pixels, label_dtype
 from kmcodec.quantizer.color import OPAQUE, premultiply
-from kmcodec.quantizer.histogram import Histogram, Keys, histogram, keys_of_pixels, row_blocks
+from kmcodec.quantizer.histogram import Histogram, Keys, histogram, keys_of_pixels
 from kmcodec.quantizer.nearest import nearest
 
 _TABLE_PIXELS = 1 << 18
@@ -54,12 +55,12 @@ def _map_pixels(pixels: Pixels, keys: Keys, key_labels: Labels) -> Labels:
         labels[:] = key_labels[np.searchsorted(keys, keys_of_pixels(pixels))].reshape(height, width)
         return labels
     table = _color_table(keys, key_labels, channels)
-    for rows in row_blocks(height, width):
-        block = pixels[rows]
-        labels[rows] = np.take(table, keys_of_pixels(block[..., :3]), mode="clip").reshape(block.shape[:2])
+    for place in blocks(height, width):
+        block = pixels[place]
+        labels[place] = np.take(table, keys_of_pixels(block[..., :3]), mode="clip").reshape(block.shape[:2])
         if channels == 4:
             rest = block[..., 3] != OPAQUE
-            labels[rows][rest] = key_labels[np.searchsorted(keys, keys_of_pixels(block[rest]))]
+            labels[place][rest] = key_labels[np.searchsorted(keys, keys_of_pixels(block[rest]))]
     return labels
 
 

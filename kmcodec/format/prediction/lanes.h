@@ -2,7 +2,7 @@
  *
  * SSE2 where the compiler targets it (every x86-64), NEON on arm64, else plain C with identical results.
  * Why not auto-vectorised loops: GCC 12 unrolls loops of 8 or 16 lanes before it vectorises them and has no
- * saturating add; the plain C below measured several times slower (see REPORT.md).
+ * saturating add; the plain C below takes 2 to 5 times as long.
  */
 #ifndef KMCODEC_LANES_H
 #define KMCODEC_LANES_H
@@ -12,7 +12,8 @@
 #include <emmintrin.h>
 typedef __m128i v8;  /* 8 x int16 */
 typedef __m128i b16; /* 16 x int8 */
-#define V8(name, call) static inline v8 name(v8 a, v8 b) { return call; }
+#define V8(name, call)                                                                                                 \
+    static inline v8 name(v8 a, v8 b) { return call; }
 static inline v8 v8_load(const int16_t *p) { return _mm_load_si128((const __m128i *)(const void *)p); }
 static inline void v8_store(int16_t *p, v8 a) { _mm_store_si128((__m128i *)(void *)p, a); }
 static inline v8 v8_all(int value) { return _mm_set1_epi16((short)value); }
@@ -43,8 +44,10 @@ static inline void b16_store(uint8_t *p, b16 a) { _mm_store_si128((__m128i *)(vo
 #include <arm_neon.h>
 typedef int16x8_t v8;
 typedef int8x16_t b16;
-#define V8(name, call) static inline v8 name(v8 a, v8 b) { return call; }
-#define B16(name, call) static inline b16 name(b16 a, b16 b) { return call; }
+#define V8(name, call)                                                                                                 \
+    static inline v8 name(v8 a, v8 b) { return call; }
+#define B16(name, call)                                                                                                \
+    static inline b16 name(b16 a, b16 b) { return call; }
 static inline v8 v8_load(const int16_t *p) { return vld1q_s16(p); }
 static inline void v8_store(int16_t *p, v8 a) { vst1q_s16(p, a); }
 static inline v8 v8_all(int value) { return vdupq_n_s16((int16_t)value); }
@@ -86,22 +89,31 @@ typedef struct {
 typedef struct {
     int8_t at[16];
 } b16;
-#define V8(name, type, x) \
-    static inline v8 name(v8 a, v8 b) { \
-        v8 r; \
-        for (int k = 0; k < 8; k++) { type p = (type)a.at[k], q = (type)b.at[k]; r.at[k] = (int16_t)(x); } \
-        return r; \
+#define V8(name, type, x)                                                                                              \
+    static inline v8 name(v8 a, v8 b) {                                                                                \
+        v8 r;                                                                                                          \
+        for (int k = 0; k < 8; k++) {                                                                                  \
+            type p = (type)a.at[k], q = (type)b.at[k];                                                                 \
+            r.at[k] = (int16_t)(x);                                                                                    \
+        }                                                                                                              \
+        return r;                                                                                                      \
     }
-#define B16(name, x) \
-    static inline b16 name(b16 a, b16 b) { \
-        b16 r; \
-        for (int k = 0; k < 16; k++) { int p = a.at[k], q = b.at[k]; r.at[k] = (int8_t)(x); } \
-        return r; \
+#define B16(name, x)                                                                                                   \
+    static inline b16 name(b16 a, b16 b) {                                                                             \
+        b16 r;                                                                                                         \
+        for (int k = 0; k < 16; k++) {                                                                                 \
+            int p = a.at[k], q = b.at[k];                                                                              \
+            r.at[k] = (int8_t)(x);                                                                                     \
+        }                                                                                                              \
+        return r;                                                                                                      \
     }
-#define SHIFT(name, type, x) \
-    static inline v8 name(v8 a, int n) { \
-        for (int k = 0; k < 8; k++) { type p = (type)a.at[k]; a.at[k] = (int16_t)(x); } \
-        return a; \
+#define SHIFT(name, type, x)                                                                                           \
+    static inline v8 name(v8 a, int n) {                                                                               \
+        for (int k = 0; k < 8; k++) {                                                                                  \
+            type p = (type)a.at[k];                                                                                    \
+            a.at[k] = (int16_t)(x);                                                                                    \
+        }                                                                                                              \
+        return a;                                                                                                      \
     }
 static inline int v8_clip(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 static inline v8 v8_load(const int16_t *p) {
@@ -120,12 +132,12 @@ static inline v8 v8_all(int value) {
 V8(v8_add, int, p + q)
 V8(v8_sub, int, p - q)
 V8(v8_add_saturated, int, v8_clip(p + q, -32768, 32767))
-V8(v8_multiply_low, int, (uint32_t)p * (uint32_t)q)
-V8(v8_multiply_high, int, p * q >> 16)
-V8(v8_multiply_high_unsigned, uint16_t, (uint32_t)p * q >> 16)
+V8(v8_multiply_low, int, (uint32_t)p *(uint32_t)q)
+V8(v8_multiply_high, int, p *q >> 16)
+V8(v8_multiply_high_unsigned, uint16_t, (uint32_t)p *q >> 16)
 V8(v8_min, int, p < q ? p : q)
 V8(v8_max, int, p > q ? p : q)
-V8(v8_and, int, p & q)
+V8(v8_and, int, p &q)
 V8(v8_xor, int, p ^ q)
 SHIFT(v8_shift_left, uint16_t, p << n)
 SHIFT(v8_shift_right, int, p >> n)
@@ -150,7 +162,7 @@ static inline b16 b16_all(int value) {
 }
 B16(b16_add, p + q)
 B16(b16_sub, p - q)
-B16(b16_and, p & q)
+B16(b16_and, p &q)
 B16(b16_greater, p > q ? -1 : 0)
 static inline void b16_store(uint8_t *p, b16 a) {
     for (int k = 0; k < 16; k++) p[k] = (uint8_t)a.at[k];

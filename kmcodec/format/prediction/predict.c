@@ -1,4 +1,4 @@
-/* Predicted label coding; see predict.h for the idea and REPORT.md for the format-level definition.
+/* Predicted label coding; predict.h has the idea, spec/kmc.md the definition, model.py the same in Python.
  *
  * A label is coded most significant bit first, `step` bits (4 or 3) at a time: a walk down a binary tree of
  * 2^step - 1 nodes.  All nodes of a step are predicted at once, `lanes` = 2^step wide, which is what makes the
@@ -44,17 +44,27 @@ enum {
     MAX_INPUTS = 6,
     MAX_STEPS = 4,
     MIXED_LIMIT = 8191,
-    SURE = 7423,          /* a flat flag surer than this and right teaches nothing: its error rounds to 0 */
-    COLOR_LIMIT = 2047,   /* colour input: 32 = one level of colour; 64 levels are as sure as it gets */
+    SURE = 7423,        /* a flat flag surer than this and right teaches nothing: its error rounds to 0 */
+    COLOR_LIMIT = 2047, /* colour input: 32 = one level of colour; 64 levels are as sure as it gets */
     COLOR_WEIGHT = 4096,
     WEIGHT_SETS = 16 + 3 * 16 * 3, /* see weight_set */
-    MARGIN = 8            /* border labels on each side of a row buffer; templates reach 4 */
+    MARGIN = 8                     /* border labels on each side of a row buffer; templates reach 4 */
 };
 
 /* Contexts as a bit set, in the order of their tables. */
 enum {
-    COLOR_4 = 1, COLOR_5 = 2, W_ = 4, N_ = 8, NE_ = 16, NW_ = 32, W_WW = 64, N_NN = 128, RING = 256,
-    TEMPLATE_10 = 512, TEMPLATE_19 = 1024, COLOR_INPUT = 2048 /* not a table: see color_logits */
+    COLOR_4 = 1,
+    COLOR_5 = 2,
+    W_ = 4,
+    N_ = 8,
+    NE_ = 16,
+    NW_ = 32,
+    W_WW = 64,
+    N_NN = 128,
+    RING = 256,
+    TEMPLATE_10 = 512,
+    TEMPLATE_19 = 1024,
+    COLOR_INPUT = 2048 /* not a table: see color_logits */
 };
 enum {
     SET_CONTEXTS_PHOTO = COLOR_5 | W_ | N_ | NE_ | COLOR_INPUT,
@@ -69,10 +79,10 @@ static const unsigned SET_CONTEXTS[PREDICT_SETS] = {SET_CONTEXTS_PHOTO, SET_CONT
 #define USES_COLOR (COLOR_4 | COLOR_5 | COLOR_INPUT)
 
 /* Odd multipliers; one per neighbour, so that the hash of a template is a sum that vectorises along a row. */
-static const uint32_t M[20] = {
-    0x9E3779B1u, 0x85EBCA6Bu, 0xC2B2AE35u, 0x27D4EB2Fu, 0x165667B1u, 0x2545F491u, 0x9FB21C65u,
-    0xD6E8FEB9u, 0xA0761D65u, 0xE7037ED1u, 0x8EBC6AF1u, 0x589965CDu, 0x1D8E4E27u, 0xEB44ACCBu,
-    0x3C6EF373u, 0xBB67AE85u, 0xCC9E2D51u, 0x1B873593u, 0xE6546B65u, 0x38B34AE5u};
+static const uint32_t M[20] = {0x9E3779B1u, 0x85EBCA6Bu, 0xC2B2AE35u, 0x27D4EB2Fu, 0x165667B1u,
+                               0x2545F491u, 0x9FB21C65u, 0xD6E8FEB9u, 0xA0761D65u, 0xE7037ED1u,
+                               0x8EBC6AF1u, 0x589965CDu, 0x1D8E4E27u, 0xEB44ACCBu, 0x3C6EF373u,
+                               0xBB67AE85u, 0xCC9E2D51u, 0x1B873593u, 0xE6546B65u, 0x38B34AE5u};
 
 INLINE int clamp(int v, int limit) { return v < -limit ? -limit : v > limit ? limit : v; }
 INLINE uint32_t mix(uint32_t v) { return (v ^ (v >> 15)) * 0xC2B2AE35u; }
@@ -88,10 +98,10 @@ INLINE int bit_length(unsigned v) {
  * hashed.  One formula for both, without a branch: ((k ^ k >> fold) * multiplier) >> shift. */
 typedef struct {
     int16_t *lines;
-    uint32_t place[4];                 /* multiplier of each label in a key */
+    uint32_t place[4]; /* multiplier of each label in a key */
     uint32_t multiplier;
     unsigned fold, shift;
-    uint32_t again, prefix, offset;    /* key of a later step = key * again + prefix bits * prefix + offset */
+    uint32_t again, prefix, offset; /* key of a later step = key * again + prefix bits * prefix + offset */
 } Table;
 
 typedef struct {
@@ -106,30 +116,31 @@ typedef struct {
     int bits, step, lanes, contexts, inputs;
     uint32_t colors;
     ALIGNED(16) uint8_t limits[PREDICT_STREAMS - 1][MAX_LANES]; /* a stream begins above this; 16 = 1; 16 copies */
-    uint8_t level_code[128];            /* 8 * stream by confidence */
+    uint8_t level_code[128];                                    /* 8 * stream by confidence */
     int rate_start, weight_sum;
     /* memory */
     void *block;
-    int16_t (*color)[4];                /* palette, alpha multiplied in */
-    int16_t *geometry;                  /* per group of nodes: axis R, G, B and middle, lanes each */
+    int16_t (*color)[4]; /* palette, alpha multiplied in */
+    int16_t *geometry;   /* per group of nodes: axis R, G, B and middle, lanes each */
     Table table[MAX_INPUTS];
     Table flat_table[4];
     FlatSlot *flat[4];
     int flat_contexts;
     int flat_weights[8][4];
     int16_t (*weights)[MAX_INPUTS][MAX_LANES];
-    int16_t (*paths)[MAX_LANES];        /* [node reached][node]: +1 passed by bit 1, -1 by bit 0, 0 not passed */
-    ALIGNED(16) int16_t no_caps[MAX_LANES]; ALIGNED(16) int16_t caps[MAX_STEPS][MAX_LANES]; /* -MIXED_LIMIT where bit 1 would lead past the last colour */
-    uint32_t edge[MAX_STEPS];           /* the group of each step that holds the last colour; 0: none */
-    uint16_t *rows[4];                  /* this row and the three above, MARGIN zeros on both sides */
-    uint32_t *hash_10, *hash_19;        /* the part of the templates above this row */
+    int16_t (*paths)[MAX_LANES]; /* [node reached][node]: +1 passed by bit 1, -1 by bit 0, 0 not passed */
+    ALIGNED(16) int16_t no_caps[MAX_LANES];
+    ALIGNED(16) int16_t caps[MAX_STEPS][MAX_LANES]; /* -MIXED_LIMIT where bit 1 would lead past the last colour */
+    uint32_t edge[MAX_STEPS];                       /* the group of each step that holds the last colour; 0: none */
+    uint16_t *rows[4];                              /* this row and the three above, MARGIN zeros on both sides */
+    uint32_t *hash_10, *hash_19;                    /* the part of the templates above this row */
 } Model;
 
 /* One step in flight: what was looked up and mixed, until its update.  Local to the coding loop. */
 typedef struct {
-    int16_t *line[MAX_INPUTS];          /* lanes logits, then lanes rates */
-    int16_t (*weight)[MAX_LANES];       /* of every input */
-    int reached;                        /* node the walk ended at; 0: nothing owed */
+    int16_t *line[MAX_INPUTS];    /* lanes logits, then lanes rates */
+    int16_t (*weight)[MAX_LANES]; /* of every input */
+    int reached;                  /* node the walk ended at; 0: nothing owed */
     ALIGNED(16) int16_t mixed[MAX_LANES];
     ALIGNED(16) int16_t color_logit[MAX_LANES];
     ALIGNED(16) uint8_t code[MAX_LANES]; /* 8 * stream + 64 * guess */
@@ -139,13 +150,13 @@ typedef struct {
 
 typedef struct {
     uint32_t W, N, NW, NE, WW;
-    int flat;                           /* W, N, NW and NE agree */
+    int flat; /* W, N, NW and NE agree */
     unsigned agreement;
 } Neighbours;
 
 typedef struct {
-    int16_t four[4];                    /* four times the predicted colour: 0..1020 */
-    int activity;                       /* bit length of the differences around, at most 11 */
+    int16_t four[4]; /* four times the predicted colour: 0..1020 */
+    int activity;    /* bit length of the differences around, at most 11 */
 } Color;
 
 INLINE Neighbours neighbours(const uint16_t *here, const uint16_t *above) {
@@ -171,9 +182,10 @@ INLINE Color color_of(const Model *m, const Neighbours *n) {
         difference[i] = (int16_t)(a + b + d);
         c.four[i] = (int16_t)(2 * median + W[i] + NE[i]);
     }
-    static const uint8_t LENGTH[64] = {0, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
-                                       6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6};
-    unsigned sum = (unsigned)(difference[0] + difference[1] + difference[2]); 
+    static const uint8_t LENGTH[64] = {0, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5,
+                                       5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6,
+                                       6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6};
+    unsigned sum = (unsigned)(difference[0] + difference[1] + difference[2]);
     sum = sum < 2047 ? sum : 2047;
     c.activity = sum < 64 ? LENGTH[sum] : 6 + LENGTH[sum >> 6];
     return c;
@@ -181,11 +193,12 @@ INLINE Color color_of(const Model *m, const Neighbours *n) {
 
 /* The part of both template hashes that lies above this row; a sum of products vectorises along the row. */
 INLINE void hash_templates(const Model *m, uint32_t width) {
-    const uint16_t *RESTRICT a = m->rows[1] + MARGIN, *RESTRICT b = m->rows[2] + MARGIN, *RESTRICT c = m->rows[3] + MARGIN;
+    const uint16_t *RESTRICT a = m->rows[1] + MARGIN, *RESTRICT b = m->rows[2] + MARGIN,
+                             *RESTRICT c = m->rows[3] + MARGIN;
     uint32_t *RESTRICT ten = m->hash_10, *RESTRICT nineteen = m->hash_19;
     for (ptrdiff_t x = 0; x < (ptrdiff_t)width; x++) {
-        uint32_t t = a[x] * M[0] + b[x] * M[1] + a[x - 1] * M[2] + a[x + 1] * M[3] + b[x + 1] * M[4] +
-                     a[x - 2] * M[5] + a[x + 2] * M[6] + b[x - 1] * M[7];
+        uint32_t t = a[x] * M[0] + b[x] * M[1] + a[x - 1] * M[2] + a[x + 1] * M[3] + b[x + 1] * M[4] + a[x - 2] * M[5] +
+                     a[x + 2] * M[6] + b[x - 1] * M[7];
         ten[x] = t;
         nineteen[x] = t + c[x] * M[8] + a[x - 3] * M[9] + a[x + 3] * M[10] + b[x - 2] * M[11] + b[x + 2] * M[12] +
                       c[x - 1] * M[13] + c[x + 1] * M[14];
@@ -205,7 +218,9 @@ INLINE int context_count(unsigned set) {
     for (unsigned c = COLOR_4; c < COLOR_INPUT; c *= 2) n += (set & c) != 0;
     return n;
 }
-INLINE size_t line_number(const Table *t, uint32_t key) { return ((key ^ (key >> t->fold)) * t->multiplier) >> t->shift; }
+INLINE size_t line_number(const Table *t, uint32_t key) {
+    return ((key ^ (key >> t->fold)) * t->multiplier) >> t->shift;
+}
 
 /* The keys of the first step; later steps derive theirs from these. */
 INLINE void context_keys(const Model *m, unsigned set, const Neighbours *n, const Color *c, const uint16_t *here,
@@ -222,7 +237,8 @@ INLINE void context_keys(const Model *m, unsigned set, const Neighbours *n, cons
     if (set & NW_) key[i] = n->NW * t[i].place[0], i++;
     if (set & W_WW) key[i] = n->W * t[i].place[0] + n->WW * t[i].place[1], i++;
     if (set & N_NN) key[i] = n->N * t[i].place[0] + above2[0] * t[i].place[1], i++;
-    if (set & RING) key[i] = n->W * t[i].place[0] + n->N * t[i].place[1] + n->NW * t[i].place[2] + n->NE * t[i].place[3], i++;
+    if (set & RING)
+        key[i] = n->W * t[i].place[0] + n->N * t[i].place[1] + n->NW * t[i].place[2] + n->NE * t[i].place[3], i++;
     if (set & TEMPLATE_10) key[i++] = template_10(m, x, here);
     if (set & TEMPLATE_19) key[i++] = template_19(m, x, here);
 }
@@ -303,7 +319,7 @@ INLINE void update(const Model *m, unsigned set, int lanes, int contexts, int in
             v8 s = v8_load(t->line[i] + k);
             v8 dw = v8_shift_right(v8_add(v8_multiply_high(s, e), round), shift);
             v8_store(t->weight[i] + k, v8_add_saturated(v8_load(t->weight[i] + k), dw));
-            if (i >= contexts) continue;          /* the colour input does not learn, its weight does */
+            if (i >= contexts) continue; /* the colour input does not learn, its weight does */
             v8 r = v8_load(t->line[i] + lanes + k);
             v8_store(t->line[i] + k, v8_add_saturated(s, v8_multiply_high(e, r)));
             v8_store(t->line[i] + lanes + k, v8_sub(r, v8_and(v8_multiply_high(r, v8_sub(r, floor)), visited)));
@@ -315,9 +331,9 @@ INLINE void update(const Model *m, unsigned set, int lanes, int contexts, int in
 
 typedef struct {
     uint8_t *bytes[PREDICT_STREAMS];
-    size_t position[PREDICT_STREAMS];   /* flags */
-    size_t size[PREDICT_STREAMS];       /* bytes: of the stream when reading, of the buffer when writing */
-    size_t margin;                      /* bytes a row can take from one stream at most, zero-padded */
+    size_t position[PREDICT_STREAMS]; /* flags */
+    size_t size[PREDICT_STREAMS];     /* bytes: of the stream when reading, of the buffer when writing */
+    size_t margin;                    /* bytes a row can take from one stream at most, zero-padded */
 } Flags;
 
 /* The next eight flags of all streams, a byte per stream: two steps take at most eight.  Filled all at once:
@@ -356,7 +372,7 @@ INLINE unsigned read_walk(Flags *f, uint64_t *flags, const uint8_t *code, int bi
     for (int j = 0; j < bits; j++) {
         unsigned c = code[node], at = c & 56;
         node = 2 * node + (((unsigned)(window >> at) ^ (c >> 6)) & 1);
-        window ^= (window ^ (window >> 1)) & ((uint64_t)255 << at);   /* the stream's byte moves down by one */
+        window ^= (window ^ (window >> 1)) & ((uint64_t)255 << at); /* the stream's byte moves down by one */
         f->position[at >> 3]++;
     }
     *flags = window;
@@ -403,7 +419,7 @@ INLINE unsigned code_flat(Model *m, Flags *f, int encoding, int contexts, const 
         wrong = get_flag(f, code) ^ guess;
     }
     unsigned bit = guess ^ wrong;
-    if (UNLIKELY(wrong))     /* a branch: what follows need not wait for the flag */
+    if (UNLIKELY(wrong)) /* a branch: what follows need not wait for the flag */
         learn_flat(slot, weight, contexts, bit, 65535 - unlikely_chance(a));
     else if (a <= SURE)
         learn_flat(slot, weight, contexts, bit, unlikely_chance(a));
@@ -442,7 +458,7 @@ static predict_status make_room(Flags *f) {
 /* ---- set-up ----------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    uint8_t *next;                      /* NULL: only measure */
+    uint8_t *next; /* NULL: only measure */
     size_t used;
 } Arena;
 /* Neighbours often have equal labels, that is equal line numbers: keep those lines of different tables off the
@@ -492,7 +508,7 @@ static int sixteenths(const Mean *m, int i) { return (int)(m->sum[i] * 16ull / m
 /* One node of the colour input, from the colours below its two children. */
 static void place_node(int16_t *g, int lanes, const Mean *left, const Mean *right) {
     int axis[3], length = 0;
-    if (!left->count || !right->count) {   /* bit 1 is impossible */
+    if (!left->count || !right->count) { /* bit 1 is impossible */
         g[0] = g[lanes] = g[2 * lanes] = 0, g[3 * lanes] = COLOR_LIMIT;
         return;
     }
@@ -528,7 +544,8 @@ static predict_status place_nodes(Model *m) {
             for (int depth = 0; depth < m->step && done + depth < m->bits; depth++)
                 for (size_t k = (size_t)1 << depth; k < (size_t)2 << depth; k++) {
                     size_t i = group << depth | (k ^ (size_t)1 << depth);
-                    place_node(m->geometry + group * 4 * (size_t)m->lanes + k, m->lanes, &mean[2 * i], &mean[2 * i + 1]);
+                    place_node(m->geometry + group * 4 * (size_t)m->lanes + k, m->lanes, &mean[2 * i],
+                               &mean[2 * i + 1]);
                 }
     free(mean);
     return PREDICT_OK;
@@ -545,7 +562,7 @@ static void place_caps(Model *m) {
         memcpy(m->caps[nth], m->no_caps, sizeof m->no_caps);
         for (int depth = 0; depth < m->step && done + depth < m->bits; depth++)
             for (uint32_t k = 1u << depth; k < 2u << depth; k++) {
-                uint32_t node = group << depth | (k ^ 1u << depth);   /* leading 1, then the prefix */
+                uint32_t node = group << depth | (k ^ 1u << depth); /* leading 1, then the prefix */
                 uint32_t right = (2 * node + 1) << (m->bits - done - depth - 1);
                 if ((right ^ 1u << m->bits) >= m->colors) m->caps[nth][k] = -MIXED_LIMIT;
             }
@@ -578,7 +595,7 @@ static void lay_out(Model *m, Arena *a, uint32_t width, int table_bits, size_t l
     for (int i = 0; i < 4; i++) m->rows[i] = take(a, width + 2 * MARGIN, sizeof(uint16_t));
     m->hash_10 = take(a, width, sizeof(uint32_t));
     m->hash_19 = take(a, width, sizeof(uint32_t));
-    int last = (m->bits - 1) / m->step * m->step;      /* bits before the last step */
+    int last = (m->bits - 1) / m->step * m->step; /* bits before the last step */
     *groups = m->set & COLOR_INPUT ? (size_t)2 << last : 0;
     m->geometry = take(a, *groups, 4 * (size_t)m->lanes * sizeof(int16_t));
 }
@@ -603,7 +620,8 @@ static predict_status open_model(Model *m, uint32_t width, uint32_t height, cons
     m->weight_sum = params.set == PREDICT_GRAPHICS ? 65536 : 40960;
     for (int i = 0; i < PREDICT_STREAMS - 1; i++) memset(m->limits[i], (params.sparse ? THREE : EIGHT)[i], MAX_LANES);
     for (int i = 0; i < 128; i++)
-        for (int j = 0; j < PREDICT_STREAMS - 1; j++) m->level_code[i] = (uint8_t)(m->level_code[i] + 8 * (i > m->limits[j][0]));
+        for (int j = 0; j < PREDICT_STREAMS - 1; j++)
+            m->level_code[i] = (uint8_t)(m->level_code[i] + 8 * (i > m->limits[j][0]));
 
     size_t lines[MAX_INPUTS], groups;
     Arena arena = {NULL, 0};
@@ -615,7 +633,8 @@ static predict_status open_model(Model *m, uint32_t width, uint32_t height, cons
 
     for (int i = 0; i < m->contexts; i++)
         for (size_t j = 0; j < lines[i]; j++)
-            for (int k = 0; k < 2 * m->lanes; k++) m->table[i].lines[j * 2 * (size_t)m->lanes + (size_t)k] = (int16_t)(k < m->lanes ? 0 : m->rate_start);
+            for (int k = 0; k < 2 * m->lanes; k++)
+                m->table[i].lines[j * 2 * (size_t)m->lanes + (size_t)k] = (int16_t)(k < m->lanes ? 0 : m->rate_start);
     size_t slots = (size_t)1 << (32 - m->flat_table[0].shift);
     for (int i = 0; i < m->flat_contexts; i++)
         for (size_t j = 0; j < slots; j++) m->flat[i][j].s = 0, m->flat[i][j].r = 20000;
@@ -647,7 +666,8 @@ INLINE unsigned weight_set(unsigned set, int nth, unsigned prefix, const Neighbo
 
 /* ---- one pixel after another --------------------------------------------------------------------------------- */
 
-/* Code the label at x after a flat miss or outside flat ground; returns it (which may be >= colors if the flags lie). */
+/* Code the label at x after a flat miss or outside flat ground; returns it (which may be >= colors if the flags lie).
+ */
 INLINE unsigned code_label(Model *m, Flags *f, int encoding, unsigned set, int lanes, const Neighbours *n,
                            const uint16_t *here, const uint16_t *above2, uint32_t x, Step *t, unsigned label) {
     const int step = lanes == 16 ? 4 : 3, contexts = context_count(set), inputs = contexts + ((set & COLOR_INPUT) != 0);
@@ -667,7 +687,7 @@ INLINE unsigned code_label(Model *m, Flags *f, int encoding, unsigned set, int l
             line[i] = b->lines + line_number(b, k) * 2 * (size_t)lanes;
             PREFETCH(line[i]);
         }
-        update(m, set, lanes, contexts, inputs, t);   /* of the step before, while this step's lines arrive */
+        update(m, set, lanes, contexts, inputs, t); /* of the step before, while this step's lines arrive */
         for (int i = 0; i < contexts; i++) t->line[i] = line[i];
         if (set & COLOR_INPUT) {
             color_logits(m, lanes, prefix, &c, t->color_logit);
@@ -676,7 +696,7 @@ INLINE unsigned code_label(Model *m, Flags *f, int encoding, unsigned set, int l
         t->weight = m->weights[weight_set(set, nth, prefix, n, &c)];
         forward(m, lanes, inputs, t, prefix == m->edge[nth] ? m->caps[nth] : m->no_caps);
         unsigned node = encoding       ? write_walk(f, t->code, bits, label >> (left - bits))
-                        : bits == step ? read_walk(f, &window, t->code, step)   /* unrolled */
+                        : bits == step ? read_walk(f, &window, t->code, step) /* unrolled */
                                        : read_walk(f, &window, t->code, bits);
         t->reached = (int)node;
         prefix = prefix << bits | (node ^ 1u << bits);
@@ -724,28 +744,42 @@ INLINE predict_status code_picture(const Model *model, Flags *flags, const int e
 
 /* One compiled copy per direction, set and lanes: the constants unroll every loop over contexts and lanes. */
 #define COPY(set, lanes) code_picture(m, f, encoding, SET_CONTEXTS_##set, lanes, labels, width, height)
-INLINE predict_status dispatch(Model *m, Flags *f, const int encoding, int set, uint16_t *labels, uint32_t width, uint32_t height) {
+INLINE predict_status dispatch(Model *m, Flags *f, const int encoding, int set, uint16_t *labels, uint32_t width,
+                               uint32_t height) {
     if (m->lanes == 16) switch (set) {
-        case PREDICT_PHOTO: return COPY(PHOTO, 16);
-        case PREDICT_SMOOTH: return COPY(SMOOTH, 16);
-        case PREDICT_MIDDLE: return COPY(MIDDLE, 16);
-        case PREDICT_RICH: return COPY(RICH, 16);
-        case PREDICT_FEW: return COPY(FEW, 16);
-        default: return COPY(GRAPHICS, 16);
-    }
+        case PREDICT_PHOTO:
+            return COPY(PHOTO, 16);
+        case PREDICT_SMOOTH:
+            return COPY(SMOOTH, 16);
+        case PREDICT_MIDDLE:
+            return COPY(MIDDLE, 16);
+        case PREDICT_RICH:
+            return COPY(RICH, 16);
+        case PREDICT_FEW:
+            return COPY(FEW, 16);
+        default:
+            return COPY(GRAPHICS, 16);
+        }
     switch (set) {
-    case PREDICT_PHOTO: return COPY(PHOTO, 8);
-    case PREDICT_SMOOTH: return COPY(SMOOTH, 8);
-    case PREDICT_MIDDLE: return COPY(MIDDLE, 8);
-    case PREDICT_RICH: return COPY(RICH, 8);
-    case PREDICT_FEW: return COPY(FEW, 8);
-    default: return COPY(GRAPHICS, 8);
+    case PREDICT_PHOTO:
+        return COPY(PHOTO, 8);
+    case PREDICT_SMOOTH:
+        return COPY(SMOOTH, 8);
+    case PREDICT_MIDDLE:
+        return COPY(MIDDLE, 8);
+    case PREDICT_RICH:
+        return COPY(RICH, 8);
+    case PREDICT_FEW:
+        return COPY(FEW, 8);
+    default:
+        return COPY(GRAPHICS, 8);
     }
 }
 static predict_status read_picture(Model *m, Flags *f, int set, uint16_t *labels, uint32_t width, uint32_t height) {
     return dispatch(m, f, 0, set, labels, width, height);
 }
-static predict_status write_picture(Model *m, Flags *f, int set, const uint16_t *labels, uint32_t width, uint32_t height) {
+static predict_status write_picture(Model *m, Flags *f, int set, const uint16_t *labels, uint32_t width,
+                                    uint32_t height) {
     return dispatch(m, f, 1, set, (uint16_t *)labels, width, height);
 }
 
@@ -799,8 +833,10 @@ predict_status predict_decode(const uint8_t *const bytes[PREDICT_STREAMS], const
         for (int i = 0; i < PREDICT_STREAMS && !status; i++) {
             f.size[i] = sizes[i];
             f.bytes[i] = sizes[i] > SIZE_MAX / 8 - f.margin ? NULL : calloc(sizes[i] + f.margin, 1);
-            if (!f.bytes[i]) status = PREDICT_NO_MEMORY;
-            else if (sizes[i]) memcpy(f.bytes[i], bytes[i], sizes[i]);
+            if (!f.bytes[i])
+                status = PREDICT_NO_MEMORY;
+            else if (sizes[i])
+                memcpy(f.bytes[i], bytes[i], sizes[i]);
         }
     }
     if (!status) {
@@ -831,7 +867,7 @@ predict_status predict_unpack_fives(const uint8_t *fives, size_t size, uint8_t *
 
 predict_status predict_unpack_gaps(const uint8_t *gaps, size_t size, unsigned longest, uint8_t *out, size_t limit,
                                    size_t *used) {
-    size_t at = 0, clear = 0;           /* bytes of out already written */
+    size_t at = 0, clear = 0; /* bytes of out already written */
     if (!size || gaps[size - 1] >= longest) return PREDICT_BAD_DATA;
     for (size_t i = 0; i < size; i++) {
         if (gaps[i] > longest) return PREDICT_BAD_DATA;

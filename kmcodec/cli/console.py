@@ -1,0 +1,112 @@
+"""What the command says, where it says it, and the progress bar that has to make way for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_bar: Progress | None = None  # the one on the screen
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line on standard output, or standard error. Raises OSError if it cannot be written."""
+    with _no_bar():
+        click.echo(text, err=err)
+
+
+def say_error(text: str) -> None:
+    """Print an error as every error of this command is printed."""
+    _complain("error", text)
+
+
+def say_warning(text: str) -> None:
+    """Print a warning: the file is written all the same."""
+    _complain("warning", text)
+
+
+def show_python_warnings_in_one_line() -> None:
+    """What libraries warn of, such as a kernel that was not compiled, without a line of their source."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],  # noqa: ARG001
+        filename: str,  # noqa: ARG001
+        lineno: int,  # noqa: ARG001
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        say_warning(str(message))
+
+    warnings.showwarning = show
+
+
+def flush_stdout() -> None:
+    """
+    Write what is left for standard output.
+
+    What cannot be written is given up, or Python would try again, and complain, as it exits.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if sys.stdout is None:  # closed, as by >&-
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise
+
+
+@contextmanager
+def progress(names: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """A progress bar over files, gone when they are done, where standard error is a terminal."""
+    global _bar
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    remaining = iter(names)
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
+    if len(names) > 1:
+        columns.append(MofNCompleteColumn())
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
+        task = bar.add_task(next(remaining), total=len(names) if len(names) > 1 else None)
+        _bar = bar
+        try:
+            yield lambda: bar.update(task, advance=1, description=next(remaining, ""))
+        finally:
+            _bar = None
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Take the bar off the screen for a moment: a line printed over it would be torn, whichever stream it is on."""
+    if _bar is None:
+        yield
+        return
+    _bar.stop()
+    try:
+        yield
+    finally:
+        _bar.start()
+
+
+def _complain(kind: str, text: str) -> None:
+    with suppress(OSError):  # standard error is full or gone: nobody can be told
+        say(f"kmcodec: {kind}: {' '.join(text.split())}", err=True)
