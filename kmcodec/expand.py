@@ -13,7 +13,10 @@ _compiled = compiled("kmcodec._expand")  # NumPy takes 4 times as long
 
 
 def expand_labels(
-    palette: npt.NDArray[np.uint8], labels: npt.NDArray[np.unsignedinteger[Any]]
+    palette: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.unsignedinteger[Any]],
+    *,
+    out: npt.NDArray[np.uint8] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """
     Look up the colour of every label.
@@ -21,6 +24,7 @@ def expand_labels(
     Args:
         palette: Shape (K, C), C = 3 or 4.
         labels: Any shape, at least one.
+        out: Where to put them, C-contiguous, shape labels.shape + (C,); None for a new array.
 
     Returns:
         Shape labels.shape + (C,).
@@ -28,14 +32,14 @@ def expand_labels(
     Raises:
         ValueError: A label is not below K.
     """
-    if len(palette) < 1 << 8 * labels.itemsize and int(labels.max()) >= len(palette):
-        raise ValueError(f"label {int(labels.max())} in a palette of {len(palette)} colours")
-    if _compiled is None:
-        taken: npt.NDArray[np.uint8] = np.take(palette, labels, axis=0, mode="clip")
-        return taken
     count, channels = palette.shape
+    if count < 1 << 8 * labels.itemsize and int(labels.max()) >= count:
+        raise ValueError(f"label {int(labels.max())} in a palette of {count} colours")
+    pixels = np.empty((*labels.shape, channels), np.uint8) if out is None else out
+    if _compiled is None:
+        np.take(palette, labels, axis=0, out=pixels, mode="clip")
+        return pixels
     colors = np.zeros((count, 4), np.uint8)
     colors[:, :channels] = palette
-    pixels = np.empty((labels.size, channels), np.uint8)
-    _compiled.expand(colors, channels, np.ascontiguousarray(labels).reshape(-1), pixels)
-    return pixels.reshape(*labels.shape, channels)
+    _compiled.expand(colors, channels, np.ascontiguousarray(labels).reshape(-1), pixels.reshape(-1, channels))
+    return pixels

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import kmcodec
+from kmcodec import expand
 from kmcodec.errors import DecodeError, FormatError, KmcError, LimitError, TruncatedError, UnsupportedError
 
 
@@ -168,6 +169,19 @@ def test_files_by_path_name_and_stream(tmp_path: Path, photo: np.ndarray) -> Non
     with (tmp_path / "a.kmc").open("rb") as stream:
         np.testing.assert_array_equal(kmcodec.read(stream), expected)
         assert not stream.closed
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("count", [3, 256, 700])
+def test_colours_are_looked_up_the_same_without_a_compiler(
+    channels: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    image = kmcodec.IndexedImage(rng.integers(0, 256, (count, channels), np.uint8), rng.integers(0, count, (9, 7)))
+    compiled = image.to_pixels()
+    monkeypatch.setattr(expand, "_compiled", None)
+    np.testing.assert_array_equal(image.to_pixels(), compiled)
+    np.testing.assert_array_equal(compiled, image.palette[image.labels])
 
 
 def test_files_by_url(photo: np.ndarray) -> None:

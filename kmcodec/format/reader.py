@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -97,7 +98,10 @@ class KmcFile:
             ValueError: Not 0 ≤ start < stop ≤ height.
             DecodeError: A strip is damaged.
         """
-        return expand_labels(self.palette, self._label_rows(start, stop))
+        self._check_rows(start, stop)
+        pixels = np.empty((stop - start, self.header.width, self.header.channels), np.uint8)
+        self._decode_rows(start, stop, lambda rows, labels: expand_labels(self.palette, labels, out=pixels[rows]))
+        return pixels
 
     def read(self) -> Pixels:
         """The whole picture, as `read_rows`."""
@@ -113,29 +117,33 @@ class KmcFile:
         Raises:
             DecodeError: A strip is damaged.
         """
-        labels = self._label_rows(0, self.header.height)
-        return labels if labels.flags.writeable else labels.copy()
+        labels = np.empty((self.header.height, self.header.width), label_dtype(self.header.colors))
 
-    def _label_rows(self, start: int, stop: int) -> Labels:
+        def put(rows: slice, decoded: Labels) -> None:
+            labels[rows] = decoded
+
+        self._decode_rows(0, self.header.height, put)
+        return labels
+
+    def _check_rows(self, start: int, stop: int) -> None:
+        if not 0 <= start < stop <= self.header.height:
+            raise ValueError(f"rows {start} to {stop} of a picture of {self.header.height} rows")
+
+    def _decode_rows(self, start: int, stop: int, put: Callable[[slice, Labels], object]) -> None:
+        """Decode strip by strip, on all cores, and put labels where they belong, counted from `start`."""
         header = self.header
-        if not 0 <= start < stop <= header.height:
-            raise ValueError(f"rows {start} to {stop} of a picture of {header.height} rows")
         if not header.strip_count:
-            return np.zeros((stop - start, header.width), np.uint8)
-        first, last = start // header.strip_height, (stop - 1) // header.strip_height
-        sealed = self._read_strips(first, last + 1)
-        if first == last:
-            top = header.rows_of_strip(first).start
-            return self._decode_strip(*sealed[0])[start - top : stop - top]
-        labels = np.empty((stop - start, header.width), label_dtype(header.colors))
+            put(slice(0, stop - start), np.zeros((stop - start, header.width), np.uint8))
+            return
 
         def decode(job: tuple[int, bytes]) -> None:
             rows = header.rows_of_strip(job[0])
             begin, end = max(start, rows.start), min(stop, rows.stop)
-            labels[begin - start : end - start] = self._decode_strip(*job)[begin - rows.start : end - rows.start]
+            labels = self._decode_strip(*job)[begin - rows.start : end - rows.start]
+            put(slice(begin - start, end - start), labels)
 
-        run_on_cores(decode, sealed, self._threads)
-        return labels
+        first, last = start // header.strip_height, (stop - 1) // header.strip_height
+        run_on_cores(decode, self._read_strips(first, last + 1), self._threads)
 
     def _read_strips(self, first: int, stop: int) -> list[tuple[int, bytes]]:
         """Neighbouring strips, in one read."""
@@ -183,7 +191,7 @@ def loads(
         DecodeError: The data is not a `.kmc` file that can be read.
     """
     file = KmcFile(BytesIO(data), limits=limits, threads=threads)
-    return IndexedImage(file.palette, file._label_rows(0, file.header.height), file.metadata)
+    return IndexedImage(file.palette, file.labels(), file.metadata)
 
 
 def _read_header(stream: BinaryIO, limits: Limits) -> Header:

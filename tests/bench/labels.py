@@ -101,7 +101,7 @@ def measure(path: Path, k: int, effort: int, repeat: int) -> Figures:
         jxl = Path(folder) / "image.jxl"
         if shutil.which("cjxl"):
             (Path(folder) / "image.png").write_bytes(png)
-            said = run("cjxl", f"{folder}/image.png", jxl, "-d", "0", "-e", "9", "--num_threads=0")
+            said = run("cjxl", f"{folder}/image.png", jxl, "-d", "0", "-e", "9", "--num_threads=1")
             figures["jxl"], figures["jxl_enc"] = jxl.stat().st_size, ns_per_pixel(said)
         best = dict.fromkeys(decoders, math.inf)
         best_jxl = math.inf
@@ -111,7 +111,7 @@ def measure(path: Path, k: int, effort: int, repeat: int) -> Figures:
                 decode()
                 best[name] = min(best[name], time.perf_counter() - start)
             if jxl.exists() and shutil.which("djxl"):
-                said = run("djxl", jxl, f"{folder}/image.ppm", "--num_threads=0", "--num_reps=3")
+                said = run("djxl", jxl, f"{folder}/image.ppm", "--num_threads=1", "--num_reps=3")
                 best_jxl = min(best_jxl, ns_per_pixel(said))
     figures |= {f"{name}_dec": 1e9 * seconds / pixels for name, seconds in best.items()}
     return figures | ({"jxl_dec": best_jxl} if best_jxl < math.inf else {})

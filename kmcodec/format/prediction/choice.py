@@ -76,25 +76,29 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
     likely = likely_parameters(strip_pixels, len(palette))
     if effort <= _NO_TRIAL:
         return likely[0]
-    sample = _sample(labels)
-
-    def cost(parameters: Parameters) -> float:
-        entropy = sum(map(_entropy, encode_flags(sample, palette, parameters)))
-        return entropy * _HANDICAP[parameters.context_set] if effort <= _WEIGH_TIME else entropy
-
+    bands = _bands(labels)
     tries = likely if effort <= _LIKELY_ONLY else all_parameters(strip_pixels, len(palette))
-    costs = run_on_cores(cost, tries, threads)
-    return tries[costs.index(min(costs))]
+
+    def entropy(job: tuple[Parameters, Labels]) -> float:
+        return sum(map(_entropy, encode_flags(job[1], palette, job[0])))
+
+    entropies = run_on_cores(entropy, [(parameters, band) for parameters in tries for band in bands], threads)
+
+    def cost(index: int) -> float:
+        total = sum(entropies[index * len(bands) : (index + 1) * len(bands)])
+        return total * _HANDICAP[tries[index].context_set] if effort <= _WEIGH_TIME else total
+
+    return tries[min(range(len(tries)), key=cost)]
 
 
-def _sample(labels: Labels) -> Labels:
+def _bands(labels: Labels) -> list[Labels]:
     """The picture, or bands of rows from top to bottom of a large one; smaller samples miss the busy parts."""
     height, width = labels.shape
     rows = max(1, _SAMPLE_PIXELS // _BANDS // width)
     if height <= _BANDS * rows:
-        return labels
+        return [labels]
     tops = [(height - rows) * band // (_BANDS - 1) for band in range(_BANDS)]
-    return np.concatenate([labels[top : top + rows] for top in tops])
+    return [labels[top : top + rows] for top in tops]
 
 
 def _entropy(flags: Flags) -> float:
