@@ -1,5 +1,5 @@
 """
-Peak memory and time of a very large picture: encode, decode and 100 rows, each in a process of its own.
+Peak memory and time of a very large picture, in both codings: encode, decode and 100 rows, each in its own process.
 
     python tests/bench/memory.py [--megapixels 100] [-k 256]
 
@@ -26,30 +26,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megapixels", type=int, default=100)
     parser.add_argument("-k", type=int, default=256)
+    parser.add_argument("--coding", choices=CODINGS)
     parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--path", type=Path)
     options = parser.parse_args()
     if options.step:
-        STEPS[options.step](options.path, options.megapixels, options.k)
+        STEPS[options.step](options.path, options.megapixels, options.k, options.coding)
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "large.kmc"
-        for step in STEPS:
-            command = [sys.executable, __file__, "--step", step, "--path", str(path)]
-            subprocess.run([*command, "--megapixels", str(options.megapixels), "-k", str(options.k)], check=True)
-        print(f"file: {path.stat().st_size} bytes")
+        for coding in CODINGS:
+            path = Path(folder) / f"{coding}.kmc"
+            print(f"{coding}:")
+            for step in STEPS:
+                command = [sys.executable, __file__, "--step", step, "--path", str(path), "--coding", coding]
+                subprocess.run([*command, "--megapixels", str(options.megapixels), "-k", str(options.k)], check=True)
+            print(f"file       {path.stat().st_size:9} bytes")
 
 
-def encode(path: Path, megapixels: int, k: int) -> None:
+def encode(path: Path, megapixels: int, k: int, coding: str) -> None:
     pixels = large_picture(megapixels)
-    report("encode", lambda: kmcodec.write(path, pixels, k))
+    report("encode", lambda: kmcodec.write(path, pixels, k, coding=coding))
 
 
-def decode(path: Path, *_: int) -> None:
+def decode(path: Path, *_: object) -> None:
     report("decode", lambda: kmcodec.read(path))
 
 
-def rows(path: Path, *_: int) -> None:
+def rows(path: Path, *_: object) -> None:
     def read() -> None:
         with kmcodec.open(path) as file:
             middle = file.header.height // 2
@@ -80,6 +83,7 @@ def large_picture(megapixels: int) -> np.ndarray:
     return pixels
 
 
+CODINGS = ("plain", "predicted")
 STEPS = {"encode": encode, "decode": decode, "rows": rows}
 
 if __name__ == "__main__":
