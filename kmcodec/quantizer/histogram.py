@@ -11,7 +11,7 @@ neighbours in colour: a run of it fits in a small box, and a prefix of the code 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class Histogram:
         """The histogram of both pictures together. Raises ValueError if one has alpha and the other has not."""
         return merge([self, other])
 
-    @property
+    @cached_property
     def colors(self) -> Palette:
         """The colours, shape (n, channels), uint8."""
         return colors_of_keys(self.keys, self.channels)

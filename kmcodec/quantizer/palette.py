@@ -32,7 +32,7 @@ def fit_palette(colors: Histogram, count: int) -> Palette:
     """
     palette = colors.colors
     if len(palette) > count:
-        seen = merge_equal(keys_of_pixels(premultiply(palette)), colors.counts, colors.channels)
+        seen = _premultiplied(colors)
         palette = unpremultiply(seen.colors.astype(np.float64))
         if len(palette) > count:
             palette = _from_fixed_point(fit_centroids(summaries(seen, _POINTS_PER_CENTROID * count), count))
@@ -59,6 +59,13 @@ def summaries(colors: Histogram, least: int) -> list[Cloud]:
             sums = np.stack([np.add.reduceat(row * colors.counts.astype(np.float64), starts) for row in points])
             clouds.append(Cloud(np.rint(sums / weights).astype(np.float32), weights))
     return clouds[::-1]
+
+
+def _premultiplied(colors: Histogram) -> Histogram:
+    """The colours as they are seen, of which some may have become one; without alpha the same."""
+    if colors.channels == 3:
+        return colors
+    return merge_equal(keys_of_pixels(premultiply(colors.colors)), colors.counts, colors.channels)
 
 
 def _to_fixed_point(colors: Palette) -> Centroids:
