@@ -8,7 +8,7 @@ import numpy.typing as npt
 from kmcodec.blocks import blocks
 from kmcodec.indexed import Labels, Palette, Pixels, label_dtype
 from kmcodec.quantizer.color import OPAQUE, premultiply
-from kmcodec.quantizer.histogram import Histogram, Keys, histogram, keys_of_pixels
+from kmcodec.quantizer.histogram import Histogram, Keys, colors_of_keys, histogram, keys_of_pixels
 from kmcodec.quantizer.nearest import nearest
 
 _TABLE_PIXELS = 1 << 18
@@ -68,7 +68,7 @@ def _color_table(keys: Keys, key_labels: Labels, channels: int) -> Labels:
     """The labels of opaque colours, indexed by the Morton code of red, green and blue."""
     table = np.zeros(1 << 24, key_labels.dtype)
     if channels == 4:
-        colors = Histogram(keys, np.ones(len(keys), np.int64), channels).colors
+        colors = colors_of_keys(keys, channels)
         opaque = colors[:, 3] == OPAQUE
         keys, key_labels = keys_of_pixels(colors[opaque, :3]), key_labels[opaque]
     table[keys] = key_labels
