@@ -129,7 +129,7 @@ def test_every_form_of_a_stream_is_used_where_it_is_smallest() -> None:
     rng = np.random.default_rng(0)
     used = set()
     for count in (30, 400, 20_000, 400_000):
-        for share in (0, 0.0005, 0.003, 0.01, 0.04, 0.12, 0.3, 0.5):
+        for share in (0, 0.0005, 0.003, 0.006, 0.01, 0.04, 0.12, 0.3, 0.5):
             flags = (rng.random(count) < share).astype(np.uint8)
             used.add(join_streams([Flags(np.packbits(flags, bitorder="little").tobytes(), count)])[0])
     assert used == set(Form)
@@ -150,7 +150,9 @@ def test_every_form_of_a_stream_is_used_where_it_is_smallest() -> None:
         (b"\x00\x01" + b"\x01" * 99, "a packed stream"),
         (b"\x00\x02abc", "zstd blocks"),
         (b"\x00\x03\xff", "stream of gaps is damaged"),
-        (b"\x00\x03" + b"\xfe" * 2, "a stream of gaps has flags"),
+        (b"\x00\x03\x80\x00", "stream of gaps is damaged"),
+        (b"\x00\x03\xc8\x01", "stream of gaps is damaged"),
+        (b"\x00\x03" + bytes(201), "a stream of gaps has flags"),
         (b"\x00\x02" + compress_symbols(b"\x20" * 9, matches=False), "above 31"),
         (b"\x00\x02" + compress_symbols(b"\x01\x00", matches=False), "a stream of fives"),
         (b"\x00\x02" + compress_symbols(b"\x01" * 41, matches=False), "a stream of fives"),

@@ -15,14 +15,19 @@ from kmcodec.indexed import Labels
 
 CHECK_BYTES = 4
 
-STRIP_PIXELS = 1 << 20
-"""Pixels a strip aims at. Smaller ones cost bytes (1 to 5 % at 64 rows of a photo), larger ones cores and access."""
+MOST_STRIP_PIXELS = 3 << 20
+"""
+Smaller strips learn less, larger ones leave cores idle and make access to rows slow. Strips of at most 1.5 megapixels
+take 10 % more bytes of a large screenshot, and 24 % more of a terminal full of text.
+"""
 
 
 def strip_height_for(width: int, height: int) -> int:
-    """Rows a strip, such that all strips are about equal and of about STRIP_PIXELS pixels."""
-    count = min(height, max(1, round(width * height / STRIP_PIXELS)))
-    return -(-height // count)
+    """Rows a strip: of strips about equal, and a power of two of them, so that no core waits for a last one."""
+    count = 1
+    while width * height > count * MOST_STRIP_PIXELS:
+        count *= 2
+    return -(-height // min(height, count))
 
 
 def strip_check(header_check: bytes, strip: int, payload: bytes, labels: Labels | None = None) -> bytes:

@@ -27,6 +27,7 @@ cdef extern from "predict.h" nogil:
         uint32_t colors, uint32_t channels, predict_params params, uint16_t *labels,
     )
     int predict_unpack_fives(const uint8_t *fives, size_t size, uint8_t *out)
+    int predict_unpack_long_gaps(const uint8_t *gaps, size_t size, uint8_t *out, size_t limit, size_t *used)
     int predict_unpack_gaps(
         const uint8_t *gaps, size_t size, unsigned longest, uint8_t *out, size_t limit, size_t *used,
     )
@@ -101,4 +102,14 @@ def unpack_gaps(bytes gaps, unsigned longest, size_t limit, uint8_t[::1] out):
     cdef int status
     with nogil:
         status = predict_unpack_gaps(source, size, longest, &out[0], limit, &used)
+    return <Py_ssize_t>used if status == 0 else -1
+
+
+def unpack_long_gaps(bytes gaps, size_t limit, uint8_t[::1] out):
+    """Fill out from gaps in LEB128, and give the bytes filled; -1 for gaps that no encoder writes."""
+    cdef const uint8_t *source = gaps
+    cdef size_t size = len(gaps), used = 0
+    cdef int status
+    with nogil:
+        status = predict_unpack_long_gaps(source, size, &out[0], limit, &used)
     return <Py_ssize_t>used if status == 0 else -1

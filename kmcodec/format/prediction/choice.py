@@ -14,18 +14,18 @@ from kmcodec.indexed import Labels, Palette
 SMALL_PIXELS = 1 << 14
 """Up to so many pixels everything is tried in full."""
 
-_NO_TRIAL, _WEIGH_TIME, _LIKELY_ONLY = 3, 5, 7  # up to which effort
+_NO_TRIAL, _FAST_ONLY, _LIKELY_ONLY = 3, 5, 7  # up to which effort
 
 _SAMPLE_PIXELS = 1 << 21
 _BANDS = 4
 
 _HANDICAP = {
-    ContextSet.PHOTO: 1.03,
+    ContextSet.PHOTO: 1.01,
     ContextSet.SMOOTH: 1.0,
     ContextSet.MIDDLE: 1.0,
-    ContextSet.RICH: 1.04,
-    ContextSet.FEW: 1.02,
-    ContextSet.GRAPHICS: 1.04,
+    ContextSet.RICH: 1.015,
+    ContextSet.DEEP: 1.04,
+    ContextSet.GRAPHICS: 1.03,
 }
 """By how much a set must be smaller to be worth the time that decoding takes with it."""
 
@@ -39,14 +39,22 @@ def all_parameters(pixels: int, colors: int) -> list[Parameters]:
     ]
 
 
-def likely_parameters(pixels: int, colors: int) -> list[Parameters]:
-    """The fastest to decode, then others; what is left out lost on every picture with about so many colours."""
+def fast_parameters(pixels: int, colors: int) -> list[Parameters]:
+    """The fastest to decode, then others that are worth the time they take."""
     if colors <= 32:
         sets = (ContextSet.MIDDLE, ContextSet.RICH, ContextSet.GRAPHICS)
     elif colors <= 128:
         sets = (ContextSet.SMOOTH, ContextSet.RICH, ContextSet.GRAPHICS)
     else:
         sets = (ContextSet.SMOOTH, ContextSet.PHOTO, ContextSet.GRAPHICS)
+    return [Parameters(context_set, table_bits_for(pixels, colors, context_set)) for context_set in sets]
+
+
+def likely_parameters(pixels: int, colors: int) -> list[Parameters]:
+    """What is smallest on most pictures with about so many colours."""
+    sets: tuple[ContextSet, ...] = (ContextSet.DEEP, ContextSet.GRAPHICS)
+    if colors <= 32:
+        sets += (ContextSet.MIDDLE, ContextSet.RICH)
     return [Parameters(context_set, table_bits_for(pixels, colors, context_set)) for context_set in sets]
 
 
@@ -69,15 +77,17 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
         labels: Of the whole picture.
         palette: Its palette.
         strip_pixels: Pixels of a strip: tables are sized for that.
-        effort: Up to 3 takes what is fastest to decode; up to 5 tries the likely ones, and weighs the time that
-            decoding takes; 6 and 7 look at size alone; 8 and 9 try them all.
+        effort: Up to 3 takes what is fastest to decode; up to 5 tries the fast ones, and weighs the time that
+            decoding takes; 6 and 7 try what is likely smallest; 8 and 9 try them all.
         threads: How many threads may work; None for one a core.
     """
-    likely = likely_parameters(strip_pixels, len(palette))
     if effort <= _NO_TRIAL:
-        return likely[0]
+        return fast_parameters(strip_pixels, len(palette))[0]
+    candidates = (
+        fast_parameters if effort <= _FAST_ONLY else likely_parameters if effort <= _LIKELY_ONLY else all_parameters
+    )
+    tries = candidates(strip_pixels, len(palette))
     bands = _bands(labels)
-    tries = likely if effort <= _LIKELY_ONLY else all_parameters(strip_pixels, len(palette))
 
     def entropy(job: tuple[Parameters, Labels]) -> float:
         return sum(map(_entropy, encode_flags(job[1], palette, job[0])))
@@ -86,7 +96,7 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
 
     def cost(index: int) -> float:
         total = sum(entropies[index * len(bands) : (index + 1) * len(bands)])
-        return total * _HANDICAP[tries[index].context_set] if effort <= _WEIGH_TIME else total
+        return total * _HANDICAP[tries[index].context_set] if effort <= _FAST_ONLY else total
 
     return tries[min(range(len(tries)), key=cost)]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from kmcodec.compiled import compiled
 from kmcodec.errors import FormatError
+from kmcodec.format.leb128 import parse_leb128
 from kmcodec.format.prediction.parameters import Parameters
 from kmcodec.indexed import Labels, Palette, label_dtype
 
@@ -138,6 +139,35 @@ def unpack_gaps(gaps: bytes, longest: int, limit: int) -> bytes:
     flags = np.zeros(count, np.uint8)
     flags[np.cumsum(steps.astype(np.int64) + (steps != longest))[steps != longest] - 1] = 1
     return np.packbits(flags, bitorder="little").tobytes()
+
+
+def unpack_long_gaps(gaps: bytes, limit: int) -> bytes:
+    """
+    Flags that are stored as the numbers of zeros before each one, in LEB128.
+
+    Raises:
+        FormatError: A number is cut off or not in its shortest form, or there are more than `limit` flags.
+    """
+    if not gaps or len(gaps) > limit:  # a gap of n bytes is of at least n flags
+        raise FormatError("a stream of gaps has flags that nothing asks for")
+    if _compiled is not None:
+        out = np.empty(limit // 8 + 1, np.uint8)
+        used = _compiled.unpack_long_gaps(gaps, limit, out)
+        if used < 0:
+            raise FormatError("a stream of gaps is damaged")
+        return out[:used].tobytes()
+    position = ones = 0
+    flags = np.zeros(limit, np.uint8)
+    while position < len(gaps):
+        try:
+            gap, position = parse_leb128(gaps, position)
+        except FormatError:
+            raise FormatError("a stream of gaps is damaged") from None
+        ones += gap + 1
+        if ones > limit:
+            raise FormatError("a stream of gaps is damaged")
+        flags[ones - 1] = 1
+    return np.packbits(flags[:ones], bitorder="little").tobytes()
 
 
 @cache

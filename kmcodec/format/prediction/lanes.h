@@ -27,6 +27,12 @@ V8(v8_min, _mm_min_epi16(a, b))
 V8(v8_max, _mm_max_epi16(a, b))
 V8(v8_and, _mm_and_si128(a, b))
 V8(v8_xor, _mm_xor_si128(a, b))
+static inline v8 v8_load_half(const int16_t *p) { return _mm_loadl_epi64((const __m128i *)(const void *)p); }
+static inline int v8_dot_half(v8 a, v8 b) {
+    v8 pairs = _mm_madd_epi16(a, b);
+    return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0x55)));
+}
+#define v8_broadcast(a, lane) _mm_shuffle_epi32(_mm_unpacklo_epi16(a, a), 0x55 * (lane))
 static inline v8 v8_shift_left(v8 a, int n) { return _mm_slli_epi16(a, n); }
 static inline v8 v8_shift_right(v8 a, int n) { return _mm_srai_epi16(a, n); }
 static inline v8 v8_shift_right_unsigned(v8 a, int n) { return _mm_srli_epi16(a, n); }
@@ -37,7 +43,7 @@ V8(b16_add, _mm_add_epi8(a, b))
 V8(b16_sub, _mm_sub_epi8(a, b))
 V8(b16_and, _mm_and_si128(a, b))
 V8(b16_greater, _mm_cmpgt_epi8(a, b))
-static inline void b16_store(uint8_t *p, b16 a) { _mm_store_si128((__m128i *)(void *)p, a); }
+static inline void b16_words(b16 a, uint64_t *words) { _mm_storeu_si128((__m128i *)(void *)words, a); }
 #undef V8
 
 #elif !defined(LANES_PLAIN) && defined(__ARM_NEON) && defined(__aarch64__)
@@ -50,6 +56,9 @@ typedef int8x16_t b16;
     static inline b16 name(b16 a, b16 b) { return call; }
 static inline v8 v8_load(const int16_t *p) { return vld1q_s16(p); }
 static inline void v8_store(int16_t *p, v8 a) { vst1q_s16(p, a); }
+static inline v8 v8_load_half(const int16_t *p) { return vcombine_s16(vld1_s16(p), vdup_n_s16(0)); }
+static inline int v8_dot_half(v8 a, v8 b) { return vaddvq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b))); }
+#define v8_broadcast(a, lane) vdupq_laneq_s16(a, lane)
 static inline v8 v8_all(int value) { return vdupq_n_s16((int16_t)value); }
 V8(v8_add, vaddq_s16(a, b))
 V8(v8_sub, vsubq_s16(a, b))
@@ -78,7 +87,9 @@ B16(b16_add, vaddq_s8(a, b))
 B16(b16_sub, vsubq_s8(a, b))
 B16(b16_and, vandq_s8(a, b))
 B16(b16_greater, vreinterpretq_s8_u8(vcgtq_s8(a, b)))
-static inline void b16_store(uint8_t *p, b16 a) { vst1q_u8(p, vreinterpretq_u8_s8(a)); }
+static inline void b16_words(b16 a, uint64_t *words) {
+    words[0] = vgetq_lane_u64(vreinterpretq_u64_s8(a), 0), words[1] = vgetq_lane_u64(vreinterpretq_u64_s8(a), 1);
+}
 #undef V8
 #undef B16
 
@@ -115,6 +126,17 @@ typedef struct {
         }                                                                                                              \
         return a;                                                                                                      \
     }
+static inline v8 v8_load_half(const int16_t *p) {
+    v8 r;
+    for (int k = 0; k < 8; k++) r.at[k] = (int16_t)(k < 4 ? p[k] : 0);
+    return r;
+}
+static inline int v8_dot_half(v8 a, v8 b) {
+    int sum = 0;
+    for (int k = 0; k < 4; k++) sum += a.at[k] * b.at[k];
+    return sum;
+}
+#define v8_broadcast(a, lane) v8_all((a).at[lane])
 static inline int v8_clip(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 static inline v8 v8_load(const int16_t *p) {
     v8 r;
@@ -164,11 +186,14 @@ B16(b16_add, p + q)
 B16(b16_sub, p - q)
 B16(b16_and, p &q)
 B16(b16_greater, p > q ? -1 : 0)
-static inline void b16_store(uint8_t *p, b16 a) {
-    for (int k = 0; k < 16; k++) p[k] = (uint8_t)a.at[k];
+static inline void b16_words(b16 a, uint64_t *words) {
+    words[0] = words[1] = 0;
+    for (int k = 0; k < 16; k++) words[k >> 3] |= (uint64_t)(uint8_t)a.at[k] << 8 * (k & 7);
 }
 #undef V8
 #undef B16
 #undef SHIFT
 #endif
+
+static inline v8 v8_absolute(v8 a) { return v8_max(a, v8_sub(v8_all(0), a)); }
 #endif

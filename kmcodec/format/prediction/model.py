@@ -62,7 +62,7 @@ _CONTEXTS = {
     ContextSet.SMOOTH: ("W", "N", "NE", "NW", _COLOR_INPUT),
     ContextSet.MIDDLE: ("W WW", "N NN", "W N NW NE", _COLOR_INPUT),
     ContextSet.RICH: ("colour of 5 bits", "NE", "NW", "W WW", "N NN", _COLOR_INPUT),
-    ContextSet.FEW: ("NE", "W WW", "N NN", "W N NW NE", "template of 10"),
+    ContextSet.DEEP: ("colour of 5 bits", "W", "N", "NE", "NW", "W WW", "N NN", _COLOR_INPUT),
     ContextSet.GRAPHICS: ("colour of 4 bits", "W WW", "N NN", "W N NW NE", "template of 10", "template of 19"),
 }
 _PLACES = {"W": (-1, 0), "N": (0, -1), "NW": (-1, -1), "NE": (1, -1), "WW": (-2, 0), "NN": (0, -2), "NNE": (1, -2)}
@@ -194,7 +194,7 @@ class Model:
         self.has_color_input = _COLOR_INPUT in inputs
         self.looks_at_color = self.has_color_input or "colour of 4 bits" in inputs
         self.confidences = _SPARSE_CONFIDENCES if parameters.sparse else _CONFIDENCES
-        self.rate, self.least_rate, self.weight_shift = (14000, 1000, 4) if self.has_color_input else (20000, 1600, 3)
+        self.rate, self.least_rate, self.weight_shift = (10000, 1000, 4) if self.has_color_input else (20000, 1600, 3)
         self.tables: list[Table] = [Table(_order(name), self, parameters.table_bits) for name in self.contexts]
         graphics = parameters.context_set is ContextSet.GRAPHICS
         weight = (65536 if graphics else 40960) // len(self.tables)

@@ -18,7 +18,7 @@ class ContextSet(IntEnum):
     SMOOTH = 1
     MIDDLE = 2
     RICH = 3
-    FEW = 4
+    DEEP = 4
     GRAPHICS = 5
 
 

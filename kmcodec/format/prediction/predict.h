@@ -18,7 +18,7 @@ enum {
     PREDICT_SMOOTH = 1,   /* the fast one: W, N, NE, NW */
     PREDICT_MIDDLE = 2,   /* photos in about 64 colours: (W,WW), (N,NN), ring of four */
     PREDICT_RICH = 3,     /* the same, smaller and slower: colour, (W,WW), (N,NN), NE, NW */
-    PREDICT_FEW = 4,      /* photos in about 16 colours: (W,WW), (N,NN), NE, ring, template of 10 */
+    PREDICT_DEEP = 4,     /* photos, smallest and slowest: colour, (W,WW), (N,NN), W, N, NE, NW */
     PREDICT_GRAPHICS = 5, /* screens, drawings: colour, (W,WW), (N,NN), ring, templates of 10 and 19 */
     PREDICT_SETS = 6
 };
@@ -56,8 +56,10 @@ predict_status predict_decode(const uint8_t *const bytes[PREDICT_STREAMS], const
                               uint32_t channels, predict_params params, uint16_t *labels);
 
 /* Stored forms -> packed streams.  fives: 5 flags a byte; out: (5 size + 7) / 8 bytes.  gaps: zeros before each
- * one, `longest` = that many more and go on; out: limit / 8 + 1 bytes, zeroed by the callee as far as used. */
+ * one, `longest` = that many more and go on; long gaps: the same in LEB128; out: limit / 8 + 1 bytes, zeroed by the
+ * callee as far as used. */
 predict_status predict_unpack_fives(const uint8_t *fives, size_t size, uint8_t *out);
 predict_status predict_unpack_gaps(const uint8_t *gaps, size_t size, unsigned longest, uint8_t *out, size_t limit,
                                    size_t *used);
+predict_status predict_unpack_long_gaps(const uint8_t *gaps, size_t size, uint8_t *out, size_t limit, size_t *used);
 #endif

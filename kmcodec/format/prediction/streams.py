@@ -19,7 +19,7 @@ import numpy as np
 from kmcodec.errors import FormatError
 from kmcodec.format.frames import compress_symbols, expand_symbols
 from kmcodec.format.leb128 import parse_leb128, to_leb128
-from kmcodec.format.prediction.kernel import Flags, unpack_fives, unpack_gaps
+from kmcodec.format.prediction.kernel import Flags, unpack_fives, unpack_gaps, unpack_long_gaps
 
 
 class Form(IntEnum):
@@ -28,14 +28,14 @@ class Form(IntEnum):
     EMPTY = 0  # no wrong guess
     PACKED = 1  # 8 flags a byte, trailing zero bytes left out
     FIVES = 2  # 5 flags a byte, trailing zero bytes left out; zstd
-    GAPS = 3  # zeros before each one, a byte each; 255 says 255 and go on
-    GAPS_31 = 4  # the same with zstd, and 31 in place of 255
+    GAPS = 3  # zeros before each one, in LEB128
+    GAPS_31 = 4  # the same in a byte, 31 says 31 and go on; zstd
     GAPS_63 = 5
     GAPS_127 = 6
     GAPS_255 = 7
 
 
-_LONGEST = {Form.GAPS: 255, Form.GAPS_31: 31, Form.GAPS_63: 63, Form.GAPS_127: 127, Form.GAPS_255: 255}
+_LONGEST = {Form.GAPS_31: 31, Form.GAPS_63: 63, Form.GAPS_127: 127, Form.GAPS_255: 255}
 _GAPS_BELOW = 0.3  # share of wrong guesses; far from where the forms cross, so that none is missed
 _FIVES_ABOVE = 0.1
 _MATCHES_BELOW = 0.05  # so few wrong guesses repeat where the picture does
@@ -93,7 +93,7 @@ def _store(stream: Flags) -> tuple[Form, bytes]:
     if share > _FIVES_ABOVE:
         forms.append((Form.FIVES, compress_symbols(_to_fives(flags), matches=False)))
     if share < _GAPS_BELOW:
-        forms.append((Form.GAPS, _to_gaps(flags, _LONGEST[Form.GAPS])))
+        forms.append((Form.GAPS, _to_long_gaps(flags)))
         for form in _forms_of_gaps(share, len(packed)):
             gaps = _to_gaps(flags, _LONGEST[form])
             forms.append((form, compress_symbols(gaps, matches=share < _MATCHES_BELOW)))
@@ -111,8 +111,9 @@ def _load(form: Form, data: bytes, limit: int) -> bytes:
         return data
     if form is Form.FIVES:
         return unpack_fives(expand_symbols(data, limit // 5 + 1), limit)
-    gaps = data if form is Form.GAPS else expand_symbols(data, limit // 3 + 1)
-    return unpack_gaps(gaps, _LONGEST[form], limit)
+    if form is Form.GAPS:
+        return unpack_long_gaps(data, limit)
+    return unpack_gaps(expand_symbols(data, limit // 3 + 1), _LONGEST[form], limit)
 
 
 def _to_fives(flags: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
@@ -122,8 +123,20 @@ def _to_fives(flags: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
     return fives.rstrip(b"\0")
 
 
+def _gaps(flags: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.diff(np.flatnonzero(flags), prepend=-1) - 1
+
+
+def _to_long_gaps(flags: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
+    groups = _gaps(flags)[:, None] >> 7 * np.arange(5)
+    more = groups[:, 1:] > 0
+    encoded = groups & 127
+    encoded[:, :-1] |= 128 * more
+    return encoded[np.concatenate([np.ones((len(groups), 1), bool), more], axis=1)].astype(np.uint8).tobytes()
+
+
 def _to_gaps(flags: np.ndarray[tuple[int], np.dtype[np.uint8]], longest: int) -> bytes:
-    gaps = np.diff(np.flatnonzero(flags), prepend=-1) - 1
+    gaps = _gaps(flags)
     steps = np.full(int((gaps // longest).sum()) + gaps.size, longest, np.uint8)
     steps[np.cumsum(gaps // longest + 1) - 1] = gaps % longest
     return steps.tobytes()
