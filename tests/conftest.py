@@ -11,6 +11,7 @@ from hypothesis import settings
 from PIL import Image
 
 import kmcodec
+from kmcodec.format import strips
 
 settings.register_profile("kmcodec", deadline=None, max_examples=100, derandomize=True)
 settings.load_profile("kmcodec")
@@ -49,11 +50,12 @@ def icon() -> kmcodec.IndexedImage:
     )
 
 
-@pytest.fixture(scope="session")
-def striped() -> kmcodec.IndexedImage:
-    """A picture of three strips, the last of them shorter."""
+@pytest.fixture
+def striped(monkeypatch: pytest.MonkeyPatch) -> kmcodec.IndexedImage:
+    """A picture of four strips, the last of them shorter; strips are smaller than usual, to save time."""
+    monkeypatch.setattr(strips, "MOST_STRIP_PIXELS", 1 << 18)
     rng = np.random.default_rng(6)
-    rows, columns = np.mgrid[0:1501, 0:2003]
+    rows, columns = np.mgrid[0:1501, 0:503]
     labels = (rows // 100 + columns // 90 + rng.integers(0, 2, rows.shape)) % 19
     return kmcodec.IndexedImage(rng.integers(0, 256, (19, 3), np.uint8), labels)
 

@@ -132,7 +132,8 @@ def _to_long_gaps(flags: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
     more = groups[:, 1:] > 0
     encoded = groups & 127
     encoded[:, :-1] |= 128 * more
-    return encoded[np.concatenate([np.ones((len(groups), 1), bool), more], axis=1)].astype(np.uint8).tobytes()
+    stored: bytes = encoded[np.concatenate([np.ones((len(groups), 1), bool), more], axis=1)].astype(np.uint8).tobytes()
+    return stored
 
 
 def _to_gaps(flags: np.ndarray[tuple[int], np.dtype[np.uint8]], longest: int) -> bytes:
