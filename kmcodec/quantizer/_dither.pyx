@@ -78,7 +78,7 @@ cdef int nearest_of(const Colors *among, const int *goal) noexcept nogil:
 cdef class Diffusion:
     """As `dither.Diffusion`."""
 
-    cdef int channels, width, strength, shift, row
+    cdef int channels, width, strength, limit, shift, row
     cdef int low[4]
     cdef int high[4]
     cdef int side[4]            # small cells along each channel
@@ -90,11 +90,12 @@ cdef class Diffusion:
     cdef int *scratch
     cdef int *error             # two rows: into this one and the next, sixteenths, with a pixel of margin at both ends
 
-    def __cinit__(self, const int[:, ::1] palette, int width, int strength):
+    def __cinit__(self, const int[:, ::1] palette, int width, int strength, int limit):
         cdef int i, c, count = <int>palette.shape[1]
         self.channels = <int>palette.shape[0]
         self.width = width
         self.strength = strength
+        self.limit = limit
         self.shift = SIZE if self.channels == 3 else SIZE + 1
         self.row = 0
         self.cells = self.coarse_cells = 1
@@ -153,7 +154,7 @@ cdef class Diffusion:
     cdef bint diffuse_row(
         self, const int *indices, const int *points, const int *treatment, unsigned short *labels,
     ) noexcept nogil:
-        cdef int i, c, x, place, rest, treated
+        cdef int i, c, x, place, rest, treated, correction
         cdef int ahead = 4 if self.row % 2 == 0 else -4
         cdef int goal[4]
         cdef Py_ssize_t stride = <Py_ssize_t>(self.width + 2) * 4
@@ -176,7 +177,8 @@ cdef class Diffusion:
             under = below + (x + 1) * 4
             goal[3] = 0
             for c in range(self.channels):
-                goal[c] = point[c] + ((into[c] * self.strength + 2048) >> 12)
+                correction = (into[c] * self.strength + 2048) >> 12
+                goal[c] = point[c] + min(max(correction, -self.limit), self.limit)
                 if c == 3 and treated == KEEP_ALPHA:
                     goal[c] = point[c]
                 goal[c] = min(max(goal[c], self.low[c]), self.high[c])
