@@ -156,6 +156,7 @@ cdef class Diffusion:
     ) noexcept nogil:
         cdef int i, c, x, place, rest, treated, correction
         cdef int ahead = 4 if self.row % 2 == 0 else -4
+        cdef int value[4]
         cdef int goal[4]
         cdef Py_ssize_t stride = <Py_ssize_t>(self.width + 2) * 4
         cdef int *here = self.error + (self.row % 2) * stride
@@ -178,17 +179,17 @@ cdef class Diffusion:
             goal[3] = 0
             for c in range(self.channels):
                 correction = (into[c] * self.strength + 2048) >> 12
-                goal[c] = point[c] + min(max(correction, -self.limit), self.limit)
+                value[c] = point[c] + min(max(correction, -self.limit), self.limit)
                 if c == 3 and treated == KEEP_ALPHA:
-                    goal[c] = point[c]
-                goal[c] = min(max(goal[c], self.low[c]), self.high[c])
+                    value[c] = point[c]
+                goal[c] = min(max(value[c], self.low[c]), self.high[c])
             near = self.cell_of(goal)
             if near == NULL:
                 return False
             place = nearest_of(near, goal)
             labels[x] = <unsigned short>near.number[place]
             for c in range(self.channels):
-                rest = goal[c] - near.value[c][place]
+                rest = value[c] - near.value[c][place]
                 into[ahead + c] += 7 * rest
                 under[c - ahead] += 3 * rest
                 under[c] += 5 * rest

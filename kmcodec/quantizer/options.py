@@ -101,17 +101,16 @@ class Options:
 
     def _check_combination(self) -> None:
         if self.lossless:
-            self._forbid(("colors", "palette", "keep", "rare", "space", "dither"), "lossless keeps all colours")
+            self._exclude("lossless", ("colors", "palette", "keep", "rare", "space", "dither"), "it keeps all colours")
         if self.palette is not None:
-            self._forbid(("colors", "keep", "rare"), "a given palette is used as it is")
-        if self.dither == "none":
-            self._forbid(("dither_strength",), "nothing is dithered")
+            self._exclude("palette", ("colors", "keep", "rare"), "a given palette is used as it is")
+        if self.dither == "none" and self.dither_strength != 1:
+            raise ValueError("dither strength needs a dither, floyd-steinberg or ordered")
 
-    def _forbid(self, names: tuple[str, ...], reason: str) -> None:
+    def _exclude(self, option: str, others: tuple[str, ...], reason: str) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in names and value is not field.default and not _equal(value, field.default):
-                raise ValueError(f"{field.name.replace('_', ' ')} makes no sense here: {reason}")
+            if field.name in others and not _is_default(getattr(self, field.name), field.default):
+                raise ValueError(f"{option} and {field.name} exclude each other: {reason}")
 
 
 def parse_color(color: Color) -> tuple[int, int, int, int]:
@@ -135,8 +134,7 @@ def parse_color(color: Color) -> tuple[int, int, int, int]:
     return red, green, blue, alpha
 
 
-def _equal(value: object, default: object) -> bool:
-    """Whether an option is at its default; an array never is."""
-    if isinstance(value, np.ndarray):
+def _is_default(value: object, default: object) -> bool:
+    if isinstance(value, np.ndarray):  # a palette; == would compare its entries
         return False
-    return value == default or (isinstance(value, Sequence) and len(value) == 0)
+    return value == default or value == []  # of colours to keep
