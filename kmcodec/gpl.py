@@ -19,8 +19,9 @@ from kmcodec.indexed import MAX_COLORS, Palette
 
 SIGNATURE = b"GIMP Palette"
 
-_HEADER_LINE = re.compile(r"(Name|Columns|Channels)\s*:", re.IGNORECASE)
-_COLOR_LINE = re.compile(r"\s*([+-]?\d+)\s+([+-]?\d+)\s+([+-]?\d+)(?:\s.*)?")
+_HEADER_LINE = re.compile(r"(?:Name|Columns|Channels)\s*:\s*(.*)", re.IGNORECASE)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_WORDS = {3: "three", 4: "four"}
 
 
 def parse_gpl(data: bytes) -> Palette:
@@ -31,7 +32,7 @@ def parse_gpl(data: bytes) -> Palette:
         data: The file; of any encoding that keeps ASCII, with any line ends, and with or without a byte order mark.
 
     Returns:
-        The colours in their order, shape (K, 3).
+        The colours in their order, shape (K, 3); (K, 4) of a palette that says "Channels: RGBA", as Aseprite's do.
 
     Raises:
         ImageError: It is none: the message names the line.
@@ -39,22 +40,31 @@ def parse_gpl(data: bytes) -> Palette:
     lines = data.decode("utf-8-sig", "replace").splitlines()
     if not lines or lines[0].strip() != SIGNATURE.decode():
         raise ImageError(f"line 1: {SIGNATURE.decode()!r} was expected")
-    colors: list[tuple[int, ...]] = []
+    colors: list[list[int]] = []
+    channels = 3
     for number, line in enumerate(lines[1:], 2):
-        if not line.strip() or line.lstrip().startswith("#") or (not colors and _HEADER_LINE.match(line)):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        match = _COLOR_LINE.fullmatch(line)
-        if match is None:
-            raise ImageError(f"line {number}: three numbers and a name were expected, not {line.strip()[:40]!r}")
-        color = tuple(int(value) for value in match.groups())
-        if not all(0 <= value <= 255 for value in color):
-            raise ImageError(f"line {number}: a colour is three numbers from 0 to 255, not {color}")
+        if not colors and (header := _HEADER_LINE.match(line)):
+            channels = 4 if header[1].strip().upper() == "RGBA" else channels
+            continue
         if len(colors) == MAX_COLORS:
             raise ImageError(f"line {number}: more than {MAX_COLORS} colours")
-        colors.append(color)
+        colors.append(_parse_color(line, number, channels))
     if not colors:
         raise ImageError("a palette without colours")
     return np.array(colors, np.uint8)
+
+
+def _parse_color(line: str, number: int, channels: int) -> list[int]:
+    words = line.split(None, channels)[:channels]
+    if len(words) < channels or not all(_INTEGER.fullmatch(word) for word in words):
+        wanted = f"{_WORDS[channels]} numbers and a name were expected"
+        raise ImageError(f"line {number}: {wanted}, not {line.strip()[:40]!r}")
+    color = [int(word) for word in words]
+    if not all(0 <= value <= 255 for value in color):
+        raise ImageError(f"line {number}: a colour is {_WORDS[channels]} numbers from 0 to 255, not {tuple(color)}")
+    return color
 
 
 def format_gpl(palette: Palette, name: str) -> bytes:
