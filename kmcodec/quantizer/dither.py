@@ -10,10 +10,10 @@ Both work on coordinates of a space, in integers, and search the nearest palette
 transparent pixels alone, and add no transparency to opaque ones.
 
 Error that no mix of palette colours makes up for would add up, and smear over what follows. So a pixel is never
-taken farther from its colour, in any channel, than twice the root mean square error of the picture's colours without
-dithering, or half the distance of palette colours to their neighbours, whichever is more; among evenly spaced colours
-no more is ever needed. This lowers the squared error of dithered photos by 4 to 25 %, and means over 4 × 4
-pixels are as near to the photo's or nearer.
+taken farther from its colour, in any channel, than half the distance of palette colours to their neighbours; among
+evenly spaced colours no more is ever needed. In photos of 16 to 256 colours this lowers the squared error by a
+third to two thirds (Floyd–Steinberg) or by 3 to 30 % (ordered), and means over 4 × 4 pixels are nearer to the photo's
+too.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def dither_floyd_steinberg(
     height, width = pixels.shape[:2]
     labels = np.empty((height, width), label_dtype(len(palette)))
     make = Diffusion if _compiled is None else _compiled.Diffusion
-    diffusion = make(_integers(space.coordinates(palette)), width, strength, _limit(colors, palette, space))
+    entries = _integers(space.coordinates(palette))
+    diffusion = make(entries, width, strength, _limit(entries))
     for rows in _row_blocks(height, width):
         band = colors if rows == slice(0, height) else histogram(pixels[rows])
         indices = map_pixels(pixels[rows], band.keys, np.arange(len(band), dtype=np.int32))
@@ -162,21 +163,21 @@ def dither_ordered(
     mask = (blue_noise().astype(np.int32) * _MIXED) // blue_noise().size
     height, width = pixels.shape[:2]
     labels = np.empty((height, width), label_dtype(len(palette)))
-    limit = _limit(colors, palette, space)
     places = list(blocks(height, width))
     for place in places:
         band = colors if len(places) == 1 else histogram(pixels[place])
-        mixes = _mixes(band, palette, strength, limit, space)
+        mixes = _mixes(band, palette, strength, space)
         indices = map_pixels(pixels[place], band.keys, np.arange(len(band), dtype=np.int32))
         rows, columns = (np.arange(part.start, part.stop) % len(mask) for part in place)
         labels[place] = mixes[mask[np.ix_(rows, columns)], indices]
     return labels
 
 
-def _mixes(colors: Histogram, palette: Palette, strength: int, limit: int, space: Space) -> Labels:
+def _mixes(colors: Histogram, palette: Palette, strength: int, space: Space) -> Labels:
     """The labels mixed for every colour, by brightness, shape (16, n)."""
     points, entries = _integers(space.coordinates(colors.colors)), _integers(space.coordinates(palette))
     low, high = entries.min(axis=1, keepdims=True), entries.max(axis=1, keepdims=True)
+    limit = _limit(entries)
     treatment = _treatment(colors, palette, space)
     error = np.zeros_like(points)
     mixed = np.empty((_MIXED, len(colors)), label_dtype(len(palette)))
@@ -199,16 +200,18 @@ def _is_exact(colors: Histogram, palette: Palette, strength: int) -> bool:
     return strength == 0 or bool((places_in_palette(colors.keys, palette) >= 0).all())
 
 
-def _limit(colors: Histogram, palette: Palette, space: Space) -> int:
-    """How far a coordinate is taken from that of a pixel at most."""
-    entries = space.coordinates(palette)
-    _, squared_errors = nearest(space.coordinates(colors.colors), entries)
-    needed = math.isqrt(4 * int(squared_errors.sum(dtype=np.float64)) // len(colors))
-    if len(palette) == 1:
-        return needed
-    # from every other palette colour to the rest: in tree order, neighbours are in different halves
-    _, to_neighbours = nearest(entries[:, ::2], entries[:, 1::2])
-    return max(needed, math.isqrt(int(np.sort(to_neighbours)[len(to_neighbours) // 2])) // 2)
+def _limit(entries: Coordinates) -> int:
+    """
+    How far a coordinate is taken from that of a pixel at most, for a palette's coordinates, shape (C, K).
+
+    Half the distance from a palette colour to its neighbour, of the nine tenths where that is least. Neighbours are
+    looked for in the other half of the palette, every second colour: in tree order that is where they are.
+    """
+    if entries.shape[1] == 1:
+        return 0
+    halves = [entries[:, half::2].astype(np.float32) for half in (0, 1)]
+    distances = np.sort(np.concatenate([nearest(*halves)[1], nearest(*halves[::-1])[1]]))
+    return math.isqrt(int(distances[9 * len(distances) // 10])) // 2
 
 
 def _treatment(colors: Histogram, palette: Palette, space: Space) -> npt.NDArray[np.int32]:
