@@ -52,7 +52,7 @@ def quantize(
         rare: Up to this share of the palette, 0 to 1, goes to small areas of distinct colours that would be lost
             otherwise; above 0, one colour at least may.
         space: Where distances are measured: "srgb", for the highest PSNR, or "oklab", for the eye.
-        dither: "none"; "floyd-steinberg", finest; or "ordered", by a blue-noise mask, for animations and small files.
+        dither: "none"; "floyd-steinberg", finest; or "ordered", by a blue-noise mask, which does not flicker.
         dither_strength: The part of the error that is made up for, 0 to 1.
 
     Raises:

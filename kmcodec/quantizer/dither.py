@@ -4,16 +4,15 @@ Dithering: pixels of palette colours whose mix looks like the colour that the pa
 Floyd–Steinberg (Floyd and Steinberg 1976) hands the error of every pixel on to those not yet done: finest. Ordered
 dithering chooses for every pixel on its own, by a blue-noise mask (`blue_noise.py`), from a few palette colours whose
 mean is nearest to the pixel's (after Knoll's patent of 1999, which has ended): equal pixels at equal places are
-equal in every picture, so it neither flickers nor crawls, and it packs better.
+equal in every picture, so it neither flickers nor crawls.
 
 Both work on coordinates of a space, in integers, and search the nearest palette colour exactly. Both leave fully
 transparent pixels alone, and add no transparency to opaque ones.
 
 Error that no mix of palette colours makes up for would add up, and smear over what follows. So a pixel is never
 taken farther from its colour, in any channel, than half the distance of palette colours to their neighbours; among
-evenly spaced colours no more is ever needed. In photos of 16 to 256 colours this lowers the squared error by a
-third to two thirds (Floyd–Steinberg) or by 3 to 30 % (ordered), and means over 4 × 4 pixels are nearer to the photo's
-too.
+evenly spaced colours no more is ever needed. In photos of 16 to 256 colours this lowers the squared error by 20 to
+57 % (Floyd–Steinberg) or by 3 to 36 % (ordered), and means over 4 × 4 pixels are as near to the photo's or nearer.
 """
 
 from __future__ import annotations

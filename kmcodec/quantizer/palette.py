@@ -74,6 +74,8 @@ def summaries(colors: Histogram, straight: Palette, space: Space, least: int) ->
 def _fitted(seen: Histogram, count: int, space: Space, keep: Palette, rare: float) -> Palette:
     """The kept colours, and as many centroids as there is room for; arguments as of `fit_palette`, premultiplied."""
     straight = unpremultiply(seen.colors.astype(np.float64))
+    if _is_transparent_enough(seen, count) and len(keep) < count and not (keep[:, 3] == 0).any():
+        keep = np.concatenate([keep, straight[:1]])
     clouds = summaries(seen, straight, space, _POINTS_PER_CENTROID * count)
     centroids = fit_centroids(clouds, count, space.coordinates(keep))
     if rare > 0 and len(keep) < count:
@@ -83,6 +85,16 @@ def _fitted(seen: Histogram, count: int, space: Space, keep: Palette, rare: floa
             keep = np.concatenate([keep, straight[lost]])
             centroids = fit_centroids(clouds, count, space.coordinates(keep))
     return np.concatenate([keep, space.colors(centroids[:, len(keep) :])])
+
+
+def _is_transparent_enough(seen: Histogram, count: int) -> bool:
+    """
+    Whether full transparency takes an even share of the pixels or more, and so a place in the palette.
+
+    Its centroid would be ever so slightly opaque, for the faint colours near it.
+    """
+    is_first = seen.channels == 4 and seen.keys[0] == 0
+    return bool(is_first and seen.counts[0] * count >= seen.counts.sum())
 
 
 def _with_kept(palette: Palette, keep: Palette) -> Palette:

@@ -59,7 +59,8 @@ class Oklab:
     Oklab with its chroma, a and b, doubled: about what the eye tells apart.
 
     As it stands Oklab makes little of differences in chroma. Mean CIEDE2000 of 4 Kodak photos at K = 16, 64 and 256:
-    3.75, 2.26 and 1.47 in sRGB, 3.77, 2.27 and 1.43 in Oklab, 3.47, 2.04 and 1.28 in Oklab with chroma doubled.
+    3.75, 2.26 and 1.47 in sRGB, 3.77, 2.27 and 1.43 in Oklab, 3.47, 2.04 and 1.28 in Oklab with chroma doubled. Over
+    12 photos the last is 8, 10 and 14 % below sRGB (`tests/bench/colors.py`).
     """
 
     _STEPS = np.array([[2000.0], [4000.0], [4000.0]])
