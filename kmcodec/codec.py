@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from os import PathLike
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Unpack
 
 import numpy as np
 
 from kmcodec.files import FileName, open_binary, write_whole
 from kmcodec.format import DEFAULT_EFFORT, Coding, KmcFile, dumps
-from kmcodec.indexed import MAX_COLORS, IndexedImage, Metadata, Pixels
+from kmcodec.indexed import IndexedImage, Metadata, Palette, Pixels
 from kmcodec.limits import DEFAULT_LIMITS, Limits
 from kmcodec.pixels import ImageLike, as_pixels
 from kmcodec.streams import write_all
 
-DEFAULT_COLORS = 256
+if TYPE_CHECKING:
+    from kmcodec.quantizer.options import Color, ColorOptions, DitherName, SpaceName
 
 File: TypeAlias = FileName | BinaryIO
 """A path, a URL (through fsspec) or a binary file."""
 
 
-def quantize(image: ImageLike, colors: int = DEFAULT_COLORS) -> IndexedImage:
+def quantize(
+    image: ImageLike,
+    colors: int | None = None,
+    *,
+    lossless: bool = False,
+    palette: Palette | None = None,
+    keep: Sequence[Color] = (),
+    rare: float = 0.0,
+    space: SpaceName = "srgb",
+    dither: DitherName = "none",
+    dither_strength: float = 1.0,
+) -> IndexedImage:
     """
     Reduce a picture to at most `colors` colours, by k-means.
 
@@ -30,41 +43,60 @@ def quantize(image: ImageLike, colors: int = DEFAULT_COLORS) -> IndexedImage:
     Args:
         image: A uint8 array, shape (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey; or a PIL image of any mode, whose
             colour profile, EXIF and XMP are kept.
-        colors: K, 1 to 65 536.
+        colors: K, 1 to 65 536; None for 256.
+        lossless: Keep all colours, up to 65 536, instead.
+        palette: Use these colours instead, uint8, shape (K, 3) or (K, 4), K up to 65 536. The result has all of them in
+            this order, also those of no pixel; one without alpha makes transparent pixels opaque.
+        keep: Colours that the palette has in any case, exactly: "#RRGGBB", "#RRGGBBAA", or three or four integers from
+            0 to 255. They count towards K, and the others are fitted around them.
+        rare: Up to this share of the palette, 0 to 1, goes to small areas of distinct colours that would be lost
+            otherwise; above 0, one colour at least may.
+        space: Where distances are measured: "srgb", for the highest PSNR, or "oklab", for the eye.
+        dither: "none"; "floyd-steinberg", finest; or "ordered", by a blue-noise mask, which does not flicker.
+        dither_strength: The part of the error that is made up for, 0 to 1.
 
     Raises:
-        TypeError: `image` is something else, or `colors` no integer.
-        ValueError: A shape or `colors` is out of range.
+        TypeError: `image` is something else, or an option of the wrong type.
+        ValueError: A shape or an option is out of range; one that another makes meaningless is given; or the picture
+            has more than 65 536 colours, and `lossless` is asked for.
     """
-    from kmcodec.quantizer import quantize_pixels  # decoding shall not load it
+    from kmcodec.quantizer import Options, quantize_pixels  # decoding shall not load it
 
-    if isinstance(colors, bool) or not hasattr(colors, "__index__"):
-        raise TypeError(f"colors must be an integer, not {type(colors).__name__}")
-    if not 1 <= colors <= MAX_COLORS:
-        raise ValueError(f"colors must be from 1 to {MAX_COLORS}, not {colors}")
-    indexed = quantize_pixels(as_pixels(image), colors.__index__())
+    options = Options(
+        colors=colors,
+        lossless=lossless,
+        palette=palette,
+        keep=keep,
+        rare=rare,
+        space=space,
+        dither=dither,
+        dither_strength=dither_strength,
+    )
+    indexed = quantize_pixels(as_pixels(image), options)
     return IndexedImage(indexed.palette, indexed.labels, _metadata_of(image))
 
 
 def encode(
     image: ImageLike | IndexedImage,
-    colors: int = DEFAULT_COLORS,
+    colors: int | None = None,
     *,
     metadata: Metadata | None = None,
     coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
     threads: int | None = None,
+    **options: Unpack[ColorOptions],
 ) -> bytes:
     """
     Encode a picture.
 
     Args:
-        image: As for `quantize`; or an IndexedImage, which is stored as it is.
-        colors: K, 1 to 65 536.
+        image: As for `quantize`; or an IndexedImage, which is stored as it is, whatever the options of colours.
+        colors: K, 1 to 65 536; None for 256.
         metadata: In place of the image's own; None keeps that.
         coding: "predicted", smallest; "plain", fastest to decode; None for predicted from effort 3 on.
         effort: 1, fastest, to 9, smallest.
         threads: How many threads may work on a large picture; None for one a core. The bytes do not depend on it.
+        **options: `lossless`, `palette`, `keep`, `rare`, `space`, `dither` and `dither_strength`, as for `quantize`.
 
     Returns:
         A whole `.kmc` file.
@@ -73,7 +105,7 @@ def encode(
         TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range.
     """
-    indexed = image if isinstance(image, IndexedImage) else quantize(image, colors)
+    indexed = image if isinstance(image, IndexedImage) else quantize(image, colors, **options)
     if metadata is not None:
         indexed = IndexedImage(indexed.palette, indexed.labels, metadata)
     return dumps(indexed, coding=coding, effort=effort, threads=threads)
@@ -102,26 +134,27 @@ def decode(
 def write(
     file: File,
     image: ImageLike | IndexedImage,
-    colors: int = DEFAULT_COLORS,
+    colors: int | None = None,
     *,
     metadata: Metadata | None = None,
     coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
     threads: int | None = None,
+    **options: Unpack[ColorOptions],
 ) -> None:
     """
     Encode a picture into a file, which appears only when it is whole, and replaces one of its name.
 
     Args:
         file: A path, a URL (through fsspec) or a binary file open for writing.
-        image, colors, metadata, coding, effort, threads: As for `encode`.
+        image, colors, metadata, coding, effort, threads, **options: As for `encode`.
 
     Raises:
         TypeError, ValueError: As `encode`.
         OSError: The file cannot be written.
         ImportError: A URL, and fsspec is not installed.
     """
-    data = encode(image, colors, metadata=metadata, coding=coding, effort=effort, threads=threads)
+    data = encode(image, colors, metadata=metadata, coding=coding, effort=effort, threads=threads, **options)
     if isinstance(file, (str, PathLike)):
         write_whole(file, data)
     else:

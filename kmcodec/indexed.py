@@ -80,7 +80,7 @@ class IndexedImage:
     metadata: Metadata = field(default_factory=Metadata)
 
     def __post_init__(self) -> None:
-        _check_palette(self.palette)
+        check_palette(self.palette)
         _check_labels(self.labels, len(self.palette))
         object.__setattr__(self, "palette", _read_only(self.palette))
         object.__setattr__(self, "labels", _read_only(self.labels.astype(label_dtype(len(self.palette)), copy=False)))
@@ -111,7 +111,8 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def _check_palette(palette: Palette) -> None:
+def check_palette(palette: Palette) -> None:
+    """Raise TypeError or ValueError for what is no palette."""
     if not isinstance(palette, np.ndarray) or palette.dtype != np.uint8:
         raise TypeError(f"palette must be a uint8 array, not {_kind(palette)}")
     if palette.ndim != 2 or palette.shape[1] not in (3, 4) or not 1 <= len(palette) <= MAX_COLORS:

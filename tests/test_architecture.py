@@ -10,7 +10,7 @@ import pytest
 import kmcodec
 from kmcodec import expand
 from kmcodec.format.prediction import kernel
-from kmcodec.quantizer import nearest
+from kmcodec.quantizer import dither, nearest
 
 PACKAGE = Path(kmcodec.__file__).parent
 
@@ -34,6 +34,6 @@ def test_a_library_of_the_format_is_known_in_one_place(library: str, only: set[s
     assert importers_of(library) == only
 
 
-@pytest.mark.parametrize("module", [expand, kernel, nearest])
+@pytest.mark.parametrize("module", [dither, expand, kernel, nearest])
 def test_the_compiled_modules_were_built(module: object) -> None:
     assert module._compiled is not None  # type: ignore[attr-defined]

@@ -156,6 +156,22 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "a.png", "-o", ""], "-o needs a name"),
         (["encode", "a.png", "-d", ""], "-d needs a name"),
         (["encode", "a.png", "--nothing"], "No such option"),
+        (["encode", "a.png", "--lossless", "-k", "256"], "error: lossless and colors exclude each other"),
+        (["encode", "a.png", "--lossless", "--dither", "ordered"], "error: lossless and dither exclude each other"),
+        (["encode", "a.png", "--palette", "p.gpl", "-k", "4"], "error: palette and colors exclude each other"),
+        (["encode", "a.png", "--palette", "p.gpl", "--keep", "00ff00"], "error: palette and keep exclude each other"),
+        (["encode", "a.png", "--keep", "green"], "error: a colour is #RRGGBB or #RRGGBBAA, not 'green'"),
+        (
+            ["encode", "a.png", "--keep", "00ff00", "--keep", "ff0000", "-k", "1"],
+            "error: keep has 2 colours, more than",
+        ),
+        (["encode", "a.png", "--rare", "1.5"], "error: rare must be from 0 to 1, not 1.5"),
+        (["encode", "a.png", "--dither-strength", "0.5"], "error: dither strength needs a dither"),
+        (["encode", "a.png", "--dither", "ordered", "--dither-strength", "nan"], "must be from 0 to 1, not nan"),
+        (["encode", "a.png", "--dither", "bayer"], "'bayer' is not one of"),
+        (["encode", "-", "--palette", "-"], "standard input can be a picture or the palette, not both"),
+        (["info", "a.kmc", "--palette-out", "p.gpl", "--json"], "--palette-out shows nothing: leave out --json"),
+        (["info", "a.kmc", "--palette-out", ""], "--palette-out needs a name"),
         (["recode", "a.png"], "No such command 'recode'"),
     ],
 )
@@ -259,6 +275,113 @@ def test_demo_shows_size_against_quality() -> None:
     assert max(map(len, text(run.stdout).splitlines())) <= 80
 
 
+def test_lossless_keeps_all_colours(folder: Path) -> None:
+    run = kmcodec_run("encode", "photo.png", "--lossless", cwd=folder)
+    assert ", lossless, " in text(run.stdout)
+    np.testing.assert_array_equal(kmcodec.read(folder / "photo.kmc"), np.asarray(Image.open(folder / "photo.png")))
+
+
+def test_too_many_colours_for_lossless_are_counted_and_nothing_is_written(folder: Path) -> None:
+    values = np.arange(70_000)
+    pixels = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1).astype(np.uint8)[None]
+    Image.fromarray(pixels).save(folder / "many.bmp")
+    run = kmcodec_run("encode", "many.bmp", "photo.png", "--lossless", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == "kmcodec: error: many.bmp: has 70000 colours; lossless needs at most 65536\n"
+    assert [path.name for path in folder.glob("*.kmc")] == ["photo.kmc"]
+
+
+def test_the_options_of_colours_are_those_of_python(folder: Path) -> None:
+    arguments = ["-k", 9, "--keep", "#e41a1c", "--keep", "00ff0080", "--rare", 0.2, "--space", "oklab"]
+    run = kmcodec_run("encode", "photo.png", *arguments, "--dither", "ordered", "--dither-strength", 0.5, cwd=folder)
+    assert run.returncode == 0
+    with Image.open(folder / "photo.png") as image:
+        expected = kmcodec.quantize(
+            image,
+            9,
+            keep=["#e41a1c", "#00ff0080"],
+            rare=0.2,
+            space="oklab",
+            dither="ordered",
+            dither_strength=0.5,
+        )
+    with kmcodec.open(folder / "photo.kmc") as file:
+        np.testing.assert_array_equal(file.palette, expected.palette)
+        np.testing.assert_array_equal(file.labels(), expected.labels)
+
+
+def test_a_palette_goes_from_file_to_file(folder: Path) -> None:
+    """Out of a .kmc file, through a GIMP palette, into another .kmc file: the same colours, labels and bytes."""
+    kmcodec_run("encode", "photo.png", "-k", 16, cwd=folder)
+    run = kmcodec_run("info", "photo.kmc", "--palette-out", "new/photo.gpl", cwd=folder)
+    assert (run.returncode, text(run.stdout)) == (0, "new/photo.gpl: 16 colours\n")
+    for palette in ("new/photo.gpl", "photo.kmc"):
+        kmcodec_run("encode", "photo.png", "--palette", palette, "-o", "again.kmc", "--overwrite", cwd=folder)
+        assert (folder / "again.kmc").read_bytes() == (folder / "photo.kmc").read_bytes()
+    piped = kmcodec_run("info", "photo.kmc", "--palette-out", "-", cwd=folder)
+    assert piped.stdout == (folder / "new/photo.gpl").read_bytes()
+    run = kmcodec_run("encode", "photo.png", "--palette", "-", "-o", "-", cwd=folder, stdin=piped.stdout)
+    assert run.stdout == (folder / "photo.kmc").read_bytes()
+
+
+def test_an_exported_palette_replaces_no_file_unless_told_to(folder: Path) -> None:
+    kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
+    (folder / "p.gpl").write_bytes(b"old")
+    run = kmcodec_run("info", "photo.kmc", "--palette-out", "p.gpl", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == "kmcodec: error: p.gpl: exists already; --overwrite replaces it\n"
+    assert kmcodec_run("info", "photo.kmc", "--palette-out", "p.gpl", "--overwrite", cwd=folder).returncode == 0
+    assert (folder / "p.gpl").read_bytes().startswith(b"GIMP Palette\nName: photo\n")
+
+
+def test_transparency_that_a_palette_loses_is_said(folder: Path) -> None:
+    Image.new("RGBA", (2, 2), (255, 0, 0, 80)).save(folder / "faint.png")
+    kmcodec_run("encode", "faint.png", cwd=folder)
+    run = kmcodec_run("info", "faint.kmc", "--palette-out", "p.gpl", cwd=folder)
+    assert run.returncode == 0
+    assert text(run.stderr) == "kmcodec: warning: p.gpl: a .gpl file cannot hold transparency, left out\n"
+    run = kmcodec_run("encode", "faint.png", "--palette", "p.gpl", "--overwrite", cwd=folder)
+    assert run.returncode == 0
+    assert text(run.stderr) == "kmcodec: warning: faint.png: its transparency is not kept: the palette has none\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "p.gpl: No such file or directory"),
+        (b"GIMP Palette\n300 0 0\n", "p.gpl: line 2: a colour is three numbers from 0 to 255, not (300, 0, 0)"),
+        (b"", "p.gpl: empty, where an image was expected"),
+        (b"\x89KMC", "p.gpl: "),
+    ],
+)
+def test_a_palette_that_cannot_be_read_is_said_once(folder: Path, data: bytes | None, says: str) -> None:
+    if data is not None:
+        (folder / "p.gpl").write_bytes(data)
+    run = kmcodec_run("encode", "photo.png", "other.png", "--palette", "p.gpl", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr).startswith(f"kmcodec: error: {says}")
+    assert text(run.stderr).count("\n") == 1
+    assert not list(folder.glob("*.kmc"))
+
+
+def test_info_shows_the_palette(folder: Path) -> None:
+    palette = np.array([[0, 128, 255, 255], [1, 2, 3, 4]], np.uint8)
+    kmcodec.write(folder / "p.kmc", kmcodec.IndexedImage(palette, np.zeros((1, 1), np.uint8)))
+    run = kmcodec_run("info", "p.kmc", "--palette", cwd=folder)
+    assert text(run.stdout) == "0  #0080ffff\n1  #01020304\n"
+    fields = json.loads(kmcodec_run("info", "p.kmc", "--palette", "--json", cwd=folder).stdout)
+    assert fields["palette"] == ["#0080ffff", "#01020304"]
+    assert fields["colors"] == 2
+
+
+def test_on_a_terminal_the_palette_has_its_colours(folder: Path) -> None:
+    palette = np.array([[0, 128, 255], [255, 255, 0]], np.uint8)
+    kmcodec.write(folder / "p.kmc", kmcodec.IndexedImage(palette, np.zeros((1, 1), np.uint8)))
+    output = terminal_output_of(["info", "p.kmc", "--palette"], folder, {"COLORTERM": "truecolor"})
+    assert "\x1b[48;2;0;128;255m" in output
+    assert screen_of(re.sub(r"\x1b\[[\d;]*m", "", output)) == ["0  #0080ff", "1  #ffff00"]
+
+
 def test_version_loads_no_numpy() -> None:
     assert text(kmcodec_run("--version").stdout) == f"kmcodec {kmcodec.__version__}\n"
     assert not {"numpy", "PIL", "rich", "construct"} & modules_loaded_by("--version")
@@ -268,6 +391,8 @@ def test_info_and_decode_load_no_quantiser(folder: Path) -> None:
     kmcodec_run("encode", "photo.png", "-k", 5, cwd=folder)
     info = modules_loaded_by("info", str(folder / "photo.kmc"))
     decode = modules_loaded_by("decode", str(folder / "photo.kmc"), "-o", str(folder / "x.png"))
+    palette = modules_loaded_by("info", str(folder / "photo.kmc"), "--palette-out", str(folder / "x.gpl"))
+    assert not any(name.startswith("kmcodec.quantizer") or name in ("PIL", "rich") for name in palette)
     assert "kmcodec.format.reader" in info & decode
     assert not any(name.startswith("kmcodec.quantizer") for name in info | decode)
     assert "PIL" not in info

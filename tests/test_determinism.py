@@ -13,16 +13,21 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 import kmcodec
-from kmcodec.quantizer import nearest
+from kmcodec.quantizer import dither, nearest
 from tests.conftest import sample_pixels
 if "numpy" in sys.argv:
-    nearest._compiled = None
+    nearest._compiled = dither._compiled = None
 digest = hashlib.sha256()
 photo = sample_pixels("flowers.png")
 for count in (2, 16, 256, 700):
     digest.update(kmcodec.encode(photo, count, effort=1))
 alpha = np.add.outer(np.arange(256), np.arange(256)).clip(0, 255).astype(np.uint8)
 digest.update(kmcodec.encode(np.dstack([photo, alpha]), 64, effort=1))
+for part in (photo[:64, :96], np.dstack([photo, alpha])[90:154, 90:186]):
+    for space in ("srgb", "oklab"):
+        for name in ("none", "floyd-steinberg", "ordered"):
+            options = {"space": space, "dither": name, "keep": ["#e41a1c"], "rare": 0.2}
+            digest.update(kmcodec.encode(part, 40, effort=1, **options))
 print(digest.hexdigest())
 """
 

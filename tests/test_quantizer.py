@@ -139,6 +139,15 @@ def test_invisible_colours_count_as_one() -> None:
     np.testing.assert_array_equal(image.to_pixels()[..., 3], pixels[..., 3])
 
 
+def test_what_is_wholly_transparent_stays_so_beside_faint_colours() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (64, 64, 4), np.uint8)
+    pixels[:32, :, 3] = 0
+    pixels[32:48, :, 3] = 1
+    decoded = kmcodec.quantize(pixels, 8).to_pixels()
+    assert (decoded[:32] == 0).all()
+
+
 def test_faint_colours_matter_less_than_opaque_ones() -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (64, 64, 4), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_example_runs(tmp_path: Path) -> None:
-    (example,) = blocks("python")
-    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "256 256 64\n", "")
+def test_the_python_examples_run(tmp_path: Path, photo_file: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(photo_file.read_bytes())
+    for example, printed in zip(blocks("python"), ["256 256 64\n", ""], strict=True):
+        run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (run.returncode, run.stdout, run.stderr) == (0, printed, "")
 
 
 @pytest.mark.parametrize("session", blocks("console"))
@@ -28,7 +30,11 @@ def test_the_sessions_run_and_print_what_is_shown(session: str, tmp_path: Path, 
     for step in session.split("$ ")[1:]:
         command, _, shown = step.partition("\n")
         run = subprocess.run(
-            [sys.executable, "-m", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-m", *shlex.split(command, comments=True)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         if shown.strip():

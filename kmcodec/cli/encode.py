@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmcodec.cli import options as common
 from kmcodec.cli.console import say_warning
-from kmcodec.cli.jobs import Failure, Job, Report, jobs_of, read_bytes, run, shown_input, shown_output
+from kmcodec.cli.jobs import (
+    STDIO,
+    Failure,
+    Job,
+    Report,
+    failures_of,
+    jobs_of,
+    read_bytes,
+    run,
+    shown_input,
+    shown_output,
+)
+from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
     from kmcodec.images import Picture
+    from kmcodec.indexed import IndexedImage
+    from kmcodec.quantizer import Options
 
 
 @click.command()
 @common.inputs
-@click.option(
-    "-k",
-    "--colors",
-    metavar="N",
-    type=click.IntRange(1, 65536),
-    default=256,
-    show_default=True,
-    help="Most colours in the palette, 1 to 65536. A picture that has no more keeps exactly its own.",
-)
+@common.of_colors
 @click.option(
     "--coding",
     type=click.Choice(["predicted", "plain"]),
@@ -44,7 +51,6 @@ if TYPE_CHECKING:
 @common.of_output
 def encode(
     inputs: tuple[str, ...],
-    colors: int,
     coding: str | None,
     effort: int,
     output: str | None,
@@ -53,6 +59,8 @@ def encode(
     as_json: bool,
     threads: int | None,
     max_pixels: int,
+    palette: str | None,
+    **color_options: Any,
 ) -> None:
     """
     Encode images as .kmc files.
@@ -63,32 +71,66 @@ def encode(
     \b
     kmcodec encode photo.png
     kmcodec encode -k 16 *.png -d small
+    kmcodec encode -k 64 --space oklab --dither floyd-steinberg photo.png
     kmcodec encode - <photo.png >photo.kmc
     """
 
+    if palette == STDIO and STDIO in inputs:
+        raise click.UsageError("standard input can be a picture or the palette, not both")
+    jobs = jobs_of(inputs, output, directory, ".kmc")
+    options = _options(color_options, palette, max_pixels)
+    storage = {"coding": coding, "effort": effort, "threads": threads}
+
     def convert(job: Job) -> tuple[bytes, Report]:
-        options = {"coding": coding, "effort": effort, "threads": threads}
-        return _encode_image(job, colors, options, max_pixels)
+        return _encode_image(job, options, storage, max_pixels)
 
-    run(jobs_of(inputs, output, directory, ".kmc"), convert, _line, overwrite=overwrite, as_json=as_json)
+    run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _encode_image(job: Job, colors: int, options: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
-    from kmcodec.codec import quantize
+def _options(color_options: dict[str, Any], palette: str | None, max_pixels: int) -> Options:
+    """
+    The options of the quantiser. The palette is read once for all pictures, after all else was found right.
+
+    Raises:
+        click.UsageError: They do not go together.
+        Failure: The palette cannot be read.
+    """
+    import numpy as np
+
+    from kmcodec.quantizer import Options
+
+    stand_in = None if palette is None else np.zeros((1, 3), np.uint8)
+    try:
+        options = Options(**color_options, palette=stand_in)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if palette is None:
+        return options
+    from kmcodec.palettes import read_palette
+
+    with failures_of(palette):
+        return replace(options, palette=read_palette(read_bytes(palette), limits=Limits(pixels=max_pixels)))
+
+
+def _encode_image(job: Job, options: Options, storage: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
     from kmcodec.format import dumps
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
     from kmcodec.indexed import IndexedImage
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
+    from kmcodec.quantizer import quantize_pixels
 
     start = time.perf_counter()
     data = read_bytes(job.source)
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)
-    _warn_of_losses(picture, shown_input(job.source))
-    indexed = quantize(picture.pixels, colors)
-    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, picture.metadata), **options)
+    try:
+        indexed = quantize_pixels(picture.pixels, options)
+    except ValueError as error:
+        raise Failure(f"{shown_input(job.source)}: {error}") from error
+    _warn_of_losses(picture, indexed, shown_input(job.source))
+    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, picture.metadata), **storage)
     seconds = time.perf_counter() - start
     psnr = indexed_psnr_db(picture.pixels, indexed)
     return encoded, {
@@ -104,11 +146,13 @@ def _encode_image(job: Job, colors: int, options: dict[str, Any], max_pixels: in
     }
 
 
-def _warn_of_losses(picture: Picture, source: str) -> None:
+def _warn_of_losses(picture: Picture, indexed: IndexedImage, source: str) -> None:
     if picture.frames > 1:
         say_warning(f"{source}: only the first of its {picture.frames} frames is kept")
     if picture.profile_dropped:
         say_warning(f"{source}: its colour profile is not kept: it is not one of RGB")
+    if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
+        say_warning(f"{source}: its transparency is not kept: the palette has none")
 
 
 def _line(report: Report) -> str:

@@ -3,36 +3,95 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmcodec.cli import options
-from kmcodec.cli.console import say
-from kmcodec.cli.jobs import failures_of, open_input
+from kmcodec.cli.console import say, say_warning
+from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
+    from kmcodec.indexed import Palette
 
 
 @click.command()
 @click.argument("file", metavar="FILE")
+@click.option("--palette", "with_palette", is_flag=True, help="Show the palette, a colour a line; in JSON, as well.")
+@click.option("--palette-out", metavar="OUT", help="Write the palette as one of GIMP (.gpl); - is standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the bytes of every strip.")
 @options.max_pixels
-def info(file: str, as_json: bool, max_pixels: int) -> None:
+def info(
+    file: str, with_palette: bool, palette_out: str | None, overwrite: bool, as_json: bool, max_pixels: int
+) -> None:
     """
-    Show the header of a .kmc file.
+    Show the header of a .kmc file, or its palette.
 
     FILE may be - for standard input. The header is checked, and that the file is as long as it should be; the pixels
     are not decoded.
+
+    \b
+    kmcodec info photo.kmc
+    kmcodec info photo.kmc --palette
+    kmcodec info photo.kmc --palette-out photo.gpl
     """
+    if palette_out is not None and (with_palette or as_json):
+        raise click.UsageError(f"--palette-out shows nothing: leave out {'--json' if as_json else '--palette'}")
+    if palette_out == "":
+        raise click.UsageError("--palette-out needs a name, not an empty one")
     from kmcodec.format import KmcFile
 
     with failures_of(file), open_input(file) as stream:
-        header = KmcFile(stream, limits=Limits(pixels=max_pixels)).header
-    fields = _fields(header)
-    say(json.dumps(fields, indent=2) if as_json else _table(fields))
+        opened = KmcFile(stream, limits=Limits(pixels=max_pixels))
+        header, palette = opened.header, opened.palette
+    if palette_out is not None:
+        with failures_of(palette_out):
+            _write_palette(palette, file, palette_out, overwrite)
+    elif as_json:
+        colors = {"palette": _hex_colors(palette)} if with_palette else {}
+        say(json.dumps(_fields(header) | colors, indent=2))
+    elif with_palette:
+        _show_palette(palette)
+    else:
+        say(_table(_fields(header)))
+
+
+def _write_palette(palette: Palette, file: str, target: str, overwrite: bool) -> None:
+    from kmcodec.gpl import format_gpl
+
+    name = "kmcodec" if file == STDIO else PurePath(file).stem
+    write_output(target, format_gpl(palette, name), overwrite=overwrite)
+    if palette[:, 3:].min(initial=255) < 255:
+        say_warning(f"{shown_output(target)}: a .gpl file cannot hold transparency, left out")
+    if target != STDIO:
+        say(f"{target}: {len(palette)} colours")
+
+
+def _show_palette(palette: Palette) -> None:
+    """A label and a colour a line, and on a terminal that has colours the colour itself."""
+    colors = _hex_colors(palette)
+    width = len(str(len(colors) - 1))
+    lines = [f"{label:{width}}  {color}" for label, color in enumerate(colors)]
+    if sys.stdout is None or not sys.stdout.isatty():
+        say("\n".join(lines))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line, color in zip(lines, colors, strict=True):
+        console.print(Text.assemble(line, "  ", ("      ", f"on {color[:7]}")))
+
+
+def _hex_colors(palette: Palette) -> list[str]:
+    from kmcodec.gpl import hex_color
+
+    return [hex_color(color) for color in palette.tolist()]
 
 
 def _fields(header: Header) -> dict[str, Any]:

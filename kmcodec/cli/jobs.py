@@ -201,13 +201,18 @@ def _check_target(job: Job, sources: dict[tuple[int, int], str], overwrite: bool
 
 def _convert(job: Job, convert: Convert, overwrite: bool) -> Report:
     data, report = convert(job)
-    if job.target == STDIO:
-        _write_stdout(data)
-    else:
-        if not is_url(job.target):
-            _make_folder(Path(job.target).parent)
-        write_whole(job.target, data, overwrite=overwrite)
+    write_output(job.target, data, overwrite=overwrite)
     return {"input": job.source, "output": job.target, **report}
+
+
+def write_output(target: str, data: bytes, *, overwrite: bool) -> None:
+    """Write a file, in a folder that is made if need be, or standard output. Raises OSError or Failure if it fails."""
+    if target == STDIO:
+        _write_stdout(data)
+        return
+    if not is_url(target):
+        _make_folder(Path(target).parent)
+    write_whole(target, data, overwrite=overwrite)
 
 
 def _write_stdout(data: bytes) -> None:

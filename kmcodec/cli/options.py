@@ -45,6 +45,66 @@ _of_output = (
 )
 
 
+_of_colors = (
+    click.option(
+        "-k",
+        "--colors",
+        metavar="N",
+        type=click.IntRange(1, 65536),
+        help="Most colours in the palette, 1 to 65536; 256 if not given. A picture of no more keeps exactly its own.",
+    ),
+    click.option("--lossless", is_flag=True, help="Keep all colours, however many; up to 65536."),
+    click.option(
+        "--palette",
+        metavar="FILE",
+        help="Use the palette of a file: of GIMP (.gpl), a .kmc file, or an image; of one without,"
+        " it is all colours. It is stored whole, in its order.",
+    ),
+    click.option(
+        "--keep",
+        metavar="#RRGGBB",
+        multiple=True,
+        help="A colour that the palette has in any case, or #RRGGBBAA; may be repeated. Quote it, or leave out the #.",
+    ),
+    click.option(
+        "--rare",
+        metavar="0..1",
+        type=float,
+        default=0.0,
+        help="Up to this share of the palette goes to small areas of distinct colours, such as swatches of a legend.",
+    ),
+    click.option(
+        "--space",
+        type=click.Choice(["srgb", "oklab"]),
+        default="srgb",
+        show_default=True,
+        help="Where colours are near: srgb for the highest PSNR, oklab for the eye.",
+    ),
+    click.option(
+        "--dither",
+        type=click.Choice(["none", "floyd-steinberg", "ordered"]),
+        default="none",
+        show_default=True,
+        help="Mix palette colours where the right one is missing: floyd-steinberg is finest, ordered does not flicker"
+        " in animations.",
+    ),
+    click.option(
+        "--dither-strength",
+        metavar="0..1",
+        type=float,
+        default=1.0,
+        help="The part of the error that dithering makes up for; 1 if not given.",
+    ),
+)
+
+
+def of_colors(command: _Command) -> _Command:
+    """To which colours a picture is reduced, and how."""
+    for option in reversed(_of_colors):
+        command = option(command)
+    return command
+
+
 def of_output(command: _Command) -> _Command:
     """Where and how to write, and what to say about it."""
     for option in reversed(_of_output):

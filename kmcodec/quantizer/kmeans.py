@@ -1,9 +1,9 @@
 """
 Weighted k-means in exact arithmetic.
 
-Centroids are kept in fixed point, eight steps to a colour step, so that every distance and every sum is an exact
-integer (`nearest.py`). The result is a function of the points and K alone: not of the processor, the BLAS, the number
-of threads or a random seed.
+Centroids are kept in the fixed point of a space (`space.py`), so that every distance and every sum is an exact integer
+(`nearest.py`). The result is a function of the points and K alone: not of the processor, the BLAS, the number of
+threads or a random seed.
 
 Coarse to fine: seeds by splitting clusters of great variance (after Wu 1991), Lloyd's iteration (1982) and
 relocation of ill-placed centroids (`relocate`) on cells of the colour cube; then Lloyd's iteration on finer cells, and
@@ -15,17 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from kmcodec.quantizer.nearest import cluster_sums, nearest
 
-SCALE = 8
-"""Fixed-point steps to a colour step. With colours centred on 128, four squared differences stay below 2²⁴."""
-
 Centroids = npt.NDArray[np.float32]
-"""Shape (C, K), fixed point: (colour − 128) · SCALE, integers."""
+"""Shape (C, K), coordinates of a space: integers within ±1 024. Where some are fixed, those are the first."""
 
 _COARSE_TOLERANCE = 1e-3
 _MIDDLE_TOLERANCE = 1e-4
@@ -44,7 +42,7 @@ class Cloud:
     Weighted points.
 
     Attributes:
-        points: Shape (C, n), fixed point as centroids are.
+        points: Shape (C, n), coordinates as centroids are.
         weights: Shape (n,), int64, ≥ 1.
     """
 
@@ -55,29 +53,35 @@ class Cloud:
         return len(self.weights)
 
 
-def fit_centroids(clouds: Sequence[Cloud], count: int) -> Centroids:
+def fit_centroids(clouds: Sequence[Cloud], count: int, fixed: Centroids | None = None) -> Centroids:
     """
     Place centroids for the least weighted squared error.
 
     Args:
         clouds: The same points summarised ever finer, the coarsest first; the last has all of them.
         count: Number of centroids, K ≥ 1.
+        fixed: Centroids that are there already, take their points and never move, shape (C, F), F ≤ K.
 
     Returns:
-        Shape (C, K'), K' ≤ K: fewer where the points have fewer distinct positions.
+        Shape (C, K'), K' ≤ K: the fixed ones first, then as many others, or fewer where the points have fewer distinct
+        positions.
     """
     coarse, *finer = clouds
-    centroids, inertia = lloyd(coarse, seed_centroids(coarse, count), tolerance=_COARSE_TOLERANCE)
+    fixed = np.zeros((len(coarse.points), 0), np.float32) if fixed is None else fixed
+    if fixed.shape[1] == count:
+        return fixed
+    seeds = np.concatenate([fixed, seed_centroids(coarse, count - fixed.shape[1])], axis=1)
+    centroids, inertia = lloyd(coarse, seeds, tolerance=_COARSE_TOLERANCE, fixed=fixed.shape[1])
     if 1 < count <= _RELOCATION_LIMIT:
-        centroids = relocate(coarse, centroids, inertia)
+        centroids = relocate(coarse, centroids, inertia, fixed=fixed.shape[1])
     for cloud in finer:
         tolerance = _FINE_TOLERANCE if cloud is clouds[-1] else _MIDDLE_TOLERANCE
-        centroids, _ = lloyd(cloud, centroids, tolerance=tolerance)
+        centroids, _ = lloyd(cloud, centroids, tolerance=tolerance, fixed=fixed.shape[1])
     return centroids
 
 
 def lloyd(
-    cloud: Cloud, centroids: Centroids, *, tolerance: float, max_passes: int = _MAX_PASSES
+    cloud: Cloud, centroids: Centroids, *, tolerance: float, max_passes: int = _MAX_PASSES, fixed: int = 0
 ) -> tuple[Centroids, int]:
     """
     Move every centroid to the mean of the points nearest to it, again and again.
@@ -87,6 +91,7 @@ def lloyd(
         centroids: Where to start.
         tolerance: Stop when a pass lowers the error by no more than this share of it.
         max_passes: Stop then in any case, ≥ 1.
+        fixed: How many of the first centroids stay where they are.
 
     Returns:
         Centroids, and the inertia of the last pass, taken before its move: the weighted sum of squared distances in
@@ -101,7 +106,8 @@ def lloyd(
             break
         previous = inertia
         sums = cluster_sums(cloud.points, cloud.weights, labels, centroids.shape[1])
-        centroids = _reseed_empty(cloud, _means(sums), sums[:, -1] == 0, errors)
+        free = _reseed_empty(cloud, _means(sums[fixed:]), sums[fixed:, -1] == 0, errors)
+        centroids = np.concatenate([centroids[:, :fixed], free], axis=1)
     return centroids, inertia
 
 
@@ -128,19 +134,21 @@ def seed_centroids(cloud: Cloud, count: int) -> Centroids:
     return _means(cluster_sums(cloud.points, cloud.weights, labels, found))
 
 
-def relocate(cloud: Cloud, centroids: Centroids, inertia: int) -> Centroids:
+def relocate(cloud: Cloud, centroids: Centroids, inertia: int, *, fixed: int = 0) -> Centroids:
     """
     Move centroids from where they are missed least to where they are needed most.
 
     Lloyd's iteration moves none across a gap. Here the clusters that gain most are split, all centroids settle for a
     few passes, and as many clusters are merged with a neighbour as were split (a deterministic form of the
     breathing k-means of Fritzke 2020). A round that lowers the error is kept; after one that does not, fewer are tried.
+    The first `fixed` centroids stay where they are.
     """
-    moves = max(1, centroids.shape[1] // _RELOCATION_SHARE)
+    settle = partial(lloyd, tolerance=0, max_passes=_PASSES_AFTER_MOVE, fixed=fixed)
+    moves = max(1, (centroids.shape[1] - fixed) // _RELOCATION_SHARE)
     for _ in range(_RELOCATION_ROUNDS):
-        trial, _ = lloyd(cloud, _split(cloud, centroids, moves), tolerance=0, max_passes=_PASSES_AFTER_MOVE)
-        trial = _merge(cloud, trial, trial.shape[1] - centroids.shape[1])
-        trial, error = lloyd(cloud, trial, tolerance=0, max_passes=_PASSES_AFTER_MOVE)
+        trial, _ = settle(cloud, _split(cloud, centroids, moves, fixed))
+        trial = _merge(cloud, trial, trial.shape[1] - centroids.shape[1], fixed)
+        trial, error = settle(cloud, trial)
         if error < inertia:
             centroids, inertia = trial, error
         elif moves == 1:
@@ -180,8 +188,8 @@ class _Clusters:
         return above
 
 
-def _split(cloud: Cloud, centroids: Centroids, moves: int) -> Centroids:
-    """Split the clusters in which two centroids instead of one lower the error most."""
+def _split(cloud: Cloud, centroids: Centroids, moves: int, fixed: int) -> Centroids:
+    """Split the clusters in which two centroids instead of one lower the error most; fixed centroids get a second."""
     labels, _ = nearest(cloud.points, centroids)
     count = centroids.shape[1]
     upper = _Clusters.of(cloud, labels, count).in_upper_half(cloud, labels)
@@ -191,12 +199,17 @@ def _split(cloud: Cloud, centroids: Centroids, moves: int) -> Centroids:
     chosen = np.argsort(-gain, kind="stable")[:moves]
     chosen = chosen[gain[chosen] > 0]
     split = np.concatenate([centroids, np.rint(mean[2 * chosen + 1]).T], axis=1, dtype=np.float32)
-    split[:, chosen] = np.rint(mean[2 * chosen]).T
+    free = chosen[chosen >= fixed]
+    split[:, free] = np.rint(mean[2 * free]).T
     return split
 
 
-def _merge(cloud: Cloud, centroids: Centroids, moves: int) -> Centroids:
-    """Merge the clusters that raise the error least with their best neighbour, each neighbour at most once."""
+def _merge(cloud: Cloud, centroids: Centroids, moves: int, fixed: int) -> Centroids:
+    """
+    Merge the clusters that raise the error least with their best neighbour, each neighbour at most once.
+
+    A fixed centroid may take in another, and does not move for it.
+    """
     labels, _ = nearest(cloud.points, centroids)
     sums = cluster_sums(cloud.points, cloud.weights, labels, centroids.shape[1])
     weight = sums[:, -1]
@@ -205,6 +218,7 @@ def _merge(cloud: Cloud, centroids: Centroids, moves: int) -> Centroids:
     np.fill_diagonal(cost, np.inf)
     partner = cost.argmin(axis=1)
     cheapest_first = np.argsort(cost[np.arange(len(cost)), partner], kind="stable")
+    cheapest_first = cheapest_first[cheapest_first >= fixed]
     merged = centroids.copy()
     involved: set[int] = set()
     removed: list[int] = []
@@ -213,6 +227,8 @@ def _merge(cloud: Cloud, centroids: Centroids, moves: int) -> Centroids:
         if len(removed) < moves and not involved & {cluster, neighbour}:
             involved |= {cluster, neighbour}
             removed.append(cluster)
+            if neighbour < fixed:
+                continue
             merged[:, neighbour] = np.rint(
                 (sums[cluster, :-1] + sums[neighbour, :-1]) / max(1, weight[cluster] + weight[neighbour])
             )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from kmcodec.blocks import blocks
 from kmcodec.indexed import Labels, Palette, Pixels, label_dtype
-from kmcodec.quantizer.color import OPAQUE, premultiply
+from kmcodec.quantizer.color import OPAQUE
 from kmcodec.quantizer.histogram import Histogram, Keys, colors_of_keys, histogram, keys_of_pixels
 from kmcodec.quantizer.nearest import nearest
+from kmcodec.quantizer.space import SRGB, Space
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 _TABLE_PIXELS = 1 << 18
 """From this many pixels a table over all 2²⁴ colours is faster than a binary search a pixel."""
 
 
-def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = None) -> Labels:
+def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = None, *, space: Space = SRGB) -> Labels:
     """
     Give every pixel the label of its nearest palette colour, of equally near ones the first.
 
@@ -23,32 +28,47 @@ def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = No
         pixels: Shape (height, width, C).
         palette: Shape (K, C).
         colors: The histogram of these pixels, or of more, where it is known already.
+        space: Where distances are measured.
 
     Returns:
         Shape (height, width).
     """
     colors = histogram(pixels) if colors is None else colors
-    return _map_pixels(pixels, colors.keys, label_colors(colors.colors, palette).astype(label_dtype(len(palette))))
+    labels = label_colors(colors.colors, palette, space)
+    return map_pixels(pixels, colors.keys, labels.astype(label_dtype(len(palette))))
 
 
-def label_colors(colors: Palette, palette: Palette) -> npt.NDArray[np.int32]:
+def label_colors(colors: Palette, palette: Palette, space: Space = SRGB) -> npt.NDArray[np.int32]:
     """
-    The nearest palette colour of every colour, by squared distance of premultiplied colours: (n, C) → (n,).
+    The nearest palette colour of every colour, by squared distance in a space: (n, C) → (n,).
 
     A colour that the palette has is its own nearest, although another may look the same at its opacity.
     """
-    labels, _ = nearest(_coordinates(colors), _coordinates(palette))
-    keys, palette_keys = keys_of_pixels(colors), keys_of_pixels(palette)
+    labels, _ = nearest(space.coordinates(colors), space.coordinates(palette))
+    own = places_in_palette(keys_of_pixels(colors), palette)
+    return np.where(own >= 0, own, labels).astype(np.int32)
+
+
+def places_in_palette(keys: Keys, palette: Palette) -> npt.NDArray[np.intp]:
+    """Where the palette has exactly these colours, at first: shape (n,), −1 for those that it does not have."""
+    palette_keys = keys_of_pixels(palette)
     order = np.argsort(palette_keys, kind="stable")
     places = order[np.searchsorted(palette_keys, keys, sorter=order).clip(max=len(palette) - 1)]
-    return np.where(palette_keys[places] == keys, places, labels).astype(np.int32)
+    return np.where(palette_keys[places] == keys, places, -1)
 
 
-def _coordinates(colors: Palette) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(premultiply(colors).T, np.float32)
+def map_pixels(pixels: Pixels, keys: Keys, key_labels: npt.NDArray[_Value]) -> npt.NDArray[_Value]:
+    """
+    Give every pixel the value of its colour.
 
+    Args:
+        pixels: Shape (height, width, C).
+        keys: Morton codes of all their colours, ascending, shape (n,).
+        key_labels: The value of each, shape (n,).
 
-def _map_pixels(pixels: Pixels, keys: Keys, key_labels: Labels) -> Labels:
+    Returns:
+        Shape (height, width).
+    """
     height, width, channels = pixels.shape
     labels = np.empty((height, width), key_labels.dtype)
     if height * width < _TABLE_PIXELS:
@@ -64,7 +84,7 @@ def _map_pixels(pixels: Pixels, keys: Keys, key_labels: Labels) -> Labels:
     return labels
 
 
-def _color_table(keys: Keys, key_labels: Labels, channels: int) -> Labels:
+def _color_table(keys: Keys, key_labels: npt.NDArray[_Value], channels: int) -> npt.NDArray[_Value]:
     """The labels of opaque colours, indexed by the Morton code of red, green and blue."""
     table = np.zeros(1 << 24, key_labels.dtype)
     if channels == 4:
