@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kmcodec.codec import decode, encode, open, quantize, read, write
-    from kmcodec.errors import DecodeError, FormatError, KmcError, LimitError, TruncatedError, UnsupportedError
+    from kmcodec.errors import (
+        DecodeError,
+        FormatError,
+        KmcError,
+        LimitError,
+        TargetError,
+        TruncatedError,
+        UnsupportedError,
+    )
     from kmcodec.format import Coding, Header, KmcFile, dumps, loads
     from kmcodec.indexed import IndexedImage, Metadata
     from kmcodec.limits import Limits
@@ -34,6 +42,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "Metadata",
+    "TargetError",
     "TruncatedError",
     "UnsupportedError",
     "__version__",
@@ -54,6 +63,7 @@ _MODULES = {
         "FormatError",
         "KmcError",
         "LimitError",
+        "TargetError",
         "TruncatedError",
         "UnsupportedError",
     ),

@@ -80,6 +80,10 @@ def encode(
     image: ImageLike | IndexedImage,
     colors: int | None = None,
     *,
+    rdo: float = 0.0,
+    quality: float | None = None,
+    psnr_db: float | None = None,
+    max_bytes: int | None = None,
     metadata: Metadata | None = None,
     coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
@@ -92,6 +96,12 @@ def encode(
     Args:
         image: As for `quantize`; or an IndexedImage, which is stored as it is, whatever the options of colours.
         colors: K, 1 to 65 536; None for 256.
+        rdo: λ, what a bit is worth in squared error of a pixel, red, green and blue together: labels and palette are
+            chosen for size and likeness together. 0 takes nearest colours; 25 suits 256 colours, 100 suits 64.
+        quality: Instead of `colors` and `rdo`, from 1, smallest, to 100, without loss if the picture has no more than
+            65 536 colours.
+        psnr_db: Instead, the smallest picture of at least this PSNR, decibels, and at most 0.1 more where that can be had.
+        max_bytes: Instead, the best picture in at most so many bytes, and in at most 2 % less where that can be had.
         metadata: In place of the image's own; None keeps that.
         coding: "predicted", smallest; "plain", fastest to decode; None for predicted from effort 3 on.
         effort: 1, fastest, to 9, smallest.
@@ -103,12 +113,29 @@ def encode(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, or makes no sense with another one.
+        TargetError: No file is as good, or as small, as asked.
+        RuntimeError: Labels shall be chosen by their size, and kmcodec was installed without a compiler.
     """
-    indexed = image if isinstance(image, IndexedImage) else quantize(image, colors, **options)
-    if metadata is not None:
-        indexed = IndexedImage(indexed.palette, indexed.labels, metadata)
-    return dumps(indexed, coding=coding, effort=effort, threads=threads)
+    if isinstance(image, IndexedImage):
+        if rdo or (quality, psnr_db, max_bytes) != (None, None, None):
+            raise ValueError("an IndexedImage is stored as it is: rdo, quality, psnr_db and max_bytes need pixels")
+        if metadata is not None:
+            image = IndexedImage(image.palette, image.labels, metadata)
+        return dumps(image, coding=coding, effort=effort, threads=threads)
+    from kmcodec.quantizer import Options  # decoding shall not load it
+    from kmcodec.rate_distortion import Target, encode_for
+
+    _, data = encode_for(
+        Target(rdo=rdo, quality=quality, psnr_db=psnr_db, max_bytes=max_bytes),
+        as_pixels(image),
+        Options(colors=colors, **options),
+        _metadata_of(image) if metadata is None else metadata,
+        coding=coding,
+        effort=effort,
+        threads=threads,
+    )
+    return data
 
 
 def decode(
@@ -136,6 +163,10 @@ def write(
     image: ImageLike | IndexedImage,
     colors: int | None = None,
     *,
+    rdo: float = 0.0,
+    quality: float | None = None,
+    psnr_db: float | None = None,
+    max_bytes: int | None = None,
     metadata: Metadata | None = None,
     coding: Coding | str | None = None,
     effort: int = DEFAULT_EFFORT,
@@ -147,14 +178,27 @@ def write(
 
     Args:
         file: A path, a URL (through fsspec) or a binary file open for writing.
-        image, colors, metadata, coding, effort, threads, **options: As for `encode`.
+        image, colors, rdo, quality, psnr_db, max_bytes: As for `encode`.
+        metadata, coding, effort, threads, **options: As for `encode`.
 
     Raises:
-        TypeError, ValueError: As `encode`.
+        TypeError, ValueError, TargetError, RuntimeError: As `encode`.
         OSError: The file cannot be written.
         ImportError: A URL, and fsspec is not installed.
     """
-    data = encode(image, colors, metadata=metadata, coding=coding, effort=effort, threads=threads, **options)
+    data = encode(
+        image,
+        colors,
+        rdo=rdo,
+        quality=quality,
+        psnr_db=psnr_db,
+        max_bytes=max_bytes,
+        metadata=metadata,
+        coding=coding,
+        effort=effort,
+        threads=threads,
+        **options,
+    )
     if isinstance(file, (str, PathLike)):
         write_whole(file, data)
     else:

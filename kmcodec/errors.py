@@ -5,6 +5,7 @@ Errors of the caller are `ValueError` and `TypeError`; errors of the data are on
 
     KmcError
     ├── ImageError(ValueError)      a file of another format cannot be read, or written
+    ├── TargetError(ValueError)     no file is as good, or as small, as asked
     └── DecodeError(ValueError)     no picture can be had from these bytes
         ├── FormatError             they break a rule of the format
         │   └── TruncatedError      they end before the picture does
@@ -21,6 +22,10 @@ class KmcError(Exception):
 
 class ImageError(KmcError, ValueError):
     """A file of another format is no image, or damaged; or that format cannot hold the picture."""
+
+
+class TargetError(KmcError, ValueError):
+    """A picture cannot be as good, or as small, as asked."""
 
 
 class DecodeError(KmcError, ValueError):

@@ -6,6 +6,8 @@ Pixels to a palette and labels, by k-means: the lossy half of kmcodec. It knows 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from kmcodec.indexed import IndexedImage, Labels, Palette, Pixels
@@ -24,12 +26,60 @@ __all__ = [
     "ColorOptions",
     "Histogram",
     "Options",
+    "Prepared",
     "Space",
     "fit_palette",
     "histogram",
     "label_pixels",
+    "prepare",
     "quantize_pixels",
 ]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """
+    A picture and the colours named for it, all with alpha or all without.
+
+    Attributes:
+        pixels: Shape (height, width, C).
+        colors: Their histogram.
+        palette: The palette given, shape (K, C), or None.
+        keep: The colours to keep, shape (F, C).
+        options: How the picture is to be reduced.
+    """
+
+    pixels: Pixels
+    colors: Histogram
+    palette: Palette | None
+    keep: Palette
+    options: Options
+
+    def fit_palette(self, count: int) -> Palette:
+        """At most `count` colours that stand for all, as `fit_palette` chooses them under the options."""
+        options = self.options
+        return fit_palette(self.colors, count, space=options.metric, keep=self.keep, rare=options.rare)
+
+
+def prepare(pixels: Pixels, options: Options) -> Prepared:
+    """
+    Bring picture and options together.
+
+    Args:
+        pixels: uint8, shape (height, width, 3 or 4), not empty.
+        options: How it is to be reduced.
+
+    Raises:
+        ValueError: The picture has too many colours for lossless.
+    """
+    named = options.kept if options.palette is None else options.palette
+    pixels = _with_channels(pixels, max(pixels.shape[2], _channels_needed(named)))
+    named = _with_channels(named, pixels.shape[2])
+    colors = histogram(pixels)
+    if options.lossless and len(colors) > options.count:
+        raise ValueError(f"has {len(colors)} colours; lossless needs at most {options.count}")
+    given = options.palette is not None
+    return Prepared(pixels, colors, named if given else None, named[: 0 if given else None], options)
 
 
 def quantize_pixels(pixels: Pixels, options: Options) -> IndexedImage:
@@ -46,24 +96,20 @@ def quantize_pixels(pixels: Pixels, options: Options) -> IndexedImage:
     Raises:
         ValueError: The picture has too many colours for lossless.
     """
-    named = options.kept if options.palette is None else options.palette
-    pixels = _with_channels(pixels, max(pixels.shape[2], _channels_needed(named)))
-    named = _with_channels(named, pixels.shape[2])
-    colors = histogram(pixels)
-    if options.lossless and len(colors) > options.count:
-        raise ValueError(f"has {len(colors)} colours; lossless needs at most {options.count}")
-    if options.palette is not None:
-        return IndexedImage(options.palette, _labels(pixels, named, colors, options))
-    palette = fit_palette(colors, options.count, space=options.metric, keep=named, rare=options.rare)
-    return IndexedImage(palette, _labels(pixels, palette, colors, options))
+    prepared = prepare(pixels, options)
+    if options.palette is not None and prepared.palette is not None:
+        return IndexedImage(options.palette, _labels(prepared, prepared.palette))
+    palette = prepared.fit_palette(options.count)
+    return IndexedImage(palette, _labels(prepared, palette))
 
 
-def _labels(pixels: Pixels, palette: Palette, colors: Histogram, options: Options) -> Labels:
+def _labels(prepared: Prepared, palette: Palette) -> Labels:
+    options = prepared.options
     if options.dither == "none":
-        return label_pixels(pixels, palette, colors, space=options.metric)
+        return label_pixels(prepared.pixels, palette, prepared.colors, space=options.metric)
     dither = dither_ordered if options.dither == "ordered" else dither_floyd_steinberg
     strength = round(options.dither_strength * FULL_STRENGTH)
-    return dither(pixels, palette, colors, strength=strength, space=options.metric)
+    return dither(prepared.pixels, palette, prepared.colors, strength=strength, space=options.metric)
 
 
 def _channels_needed(colors: Palette) -> int:

@@ -157,13 +157,20 @@ INLINE int64_t error_cost(const choose_job *job, size_t pixel, unsigned label) {
     return (int64_t)v8_dot_half(difference, difference) * (16 * job->weights[pixel]);
 }
 
+/* Bits that may be spent before a cost is exceeded. */
+INLINE int bits_within(const choose_job *job, int64_t cost) {
+    int64_t bits = cost / job->lambda;
+    return bits < 1 << 20 ? (int)bits : 1 << 20;
+}
+
 /* Bits that a label counts more for every neighbour that has another: smooth labels are cheaper to predict later. */
-INLINE int disagreement(const uint16_t *here, const uint16_t *above, const uint16_t *labels, uint32_t width, int right,
-                        int below, unsigned label) {
+INLINE int disagreement(const uint16_t *here, const uint16_t *above, const uint16_t *labels, uint32_t width, int left,
+                        int right, int below, unsigned label) {
     int bits = 51 * ((here[-1] != label) + (above[0] != label)) + 26 * ((above[-1] != label) + (above[1] != label));
     if (right) bits += 102 * (labels[1] != label);
     if (below) {
-        bits += 102 * (labels[width] != label) + 51 * (labels[width - 1] != label);
+        bits += 102 * (labels[width] != label);
+        if (left) bits += 51 * (labels[width - 1] != label);
         if (right) bits += 51 * (labels[width + 1] != label);
     }
     return bits;
@@ -176,7 +183,7 @@ INLINE int64_t next_cost(chooser *c, unsigned set, int lanes, const choose_job *
     for (int i = 0; i < 5; i++) {
         int64_t cost = error_cost(job, pixel, tried[i]);
         if (!job->used[tried[i]] || cost >= limit) continue;
-        cost += (int64_t)job->lambda * label_bits(c, set, lanes, look, tried[i], (int)((limit - cost) / job->lambda));
+        cost += (int64_t)job->lambda * label_bits(c, set, lanes, look, tried[i], bits_within(job, limit - cost));
         if (cost < limit) limit = cost;
     }
     return limit;
@@ -189,8 +196,7 @@ INLINE void consider(chooser *c, unsigned set, int lanes, const choose_job *job,
     int64_t slack = (int64_t)SLACK * job->lambda, cost = error_cost(job, pixel, label);
     cost += (int64_t)extra * job->lambda;
     if (cost > *best + slack) return;
-    int limit = (int)((*best + slack - cost) / job->lambda < 1 << 20 ? (*best + slack - cost) / job->lambda : 1 << 20);
-    cost += (int64_t)job->lambda * label_bits(c, set, lanes, look, label, limit);
+    cost += (int64_t)job->lambda * label_bits(c, set, lanes, look, label, bits_within(job, *best + slack - cost));
     if (cost > *best + slack) return;
     found->label[found->count] = label;
     found->cost[found->count++] = cost;
@@ -225,7 +231,7 @@ INLINE unsigned choose_label(chooser *c, unsigned set, int lanes, const choose_j
         for (int i = 0; i < count; i++) fresh &= tried[i] != one;                                                      \
         if (!fresh) break;                                                                                             \
         tried[count++] = one;                                                                                          \
-        int extra = job->settle ? disagreement(here, above, labels + pixel, c->width, right, below, one) : 0;          \
+        int extra = job->settle ? disagreement(here, above, labels + pixel, c->width, x > 0, right, below, one) : 0;          \
         consider(c, set, lanes, job, look, pixel, extra, one, &found, &best);                                          \
     } while (0)
     CONSIDER(nearest);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from kmcodec.indexed import Labels, Palette, label_dtype
 STREAMS = 8
 
 _compiled = compiled("kmcodec.format.prediction._kernel")
+
+
+def compiled_kernel() -> Any:
+    """The compiled module, or None where the package was built without a compiler."""
+    return _compiled
 
 
 @dataclass(frozen=True)

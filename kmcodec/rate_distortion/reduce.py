@@ -1,0 +1,80 @@
+"""A picture reduced to palette and labels, as often as a target takes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from kmcodec.indexed import IndexedImage, Palette, Pixels
+from kmcodec.quantizer import Options, prepare
+from kmcodec.quantizer.histogram import keys_of_pixels
+from kmcodec.quantizer.labels import label_pixels, places_in_palette
+from kmcodec.quantizer.nearest import nearest
+from kmcodec.rate_distortion.labels import Source, choose_labels, source_of
+from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, setting_at
+
+_MOST_RDO = 1.5
+"""
+λ at most, in mean squared errors of the nearest colours. Where K colours are nearly enough, as on screens, a greater
+one would trade rare colours, such as those of smooth edges, for next to no bits.
+"""
+
+
+class Reducer:
+    """
+    Reduces one picture; what does not change from one time to the next is computed once.
+
+    Args:
+        pixels: uint8, shape (height, width, 3 or 4), not empty.
+        options: Of the quantiser; without dithering, which spends bits on what this saves them on.
+        effort: 1 to 9, as of the codec.
+        threads: How many threads may work; None for one a core. The results do not depend on it.
+    """
+
+    def __init__(self, pixels: Pixels, options: Options, *, effort: int, threads: int | None) -> None:
+        self._prepared = prepare(pixels, options)
+        self._effort, self._threads = effort, threads
+
+    def with_rdo(self, rdo: float) -> IndexedImage:
+        """The picture in as many colours as its options say, and labels at λ = `rdo` > 0."""
+        given = self._prepared.palette
+        if given is None:
+            return self._chosen(self._prepared.fit_palette(self._prepared.options.count), rdo)
+        chosen = choose_labels(
+            self._source, given, rdo, fixed=np.ones(len(given), bool), effort=self._effort, threads=self._threads
+        )
+        palette = self._prepared.options.palette
+        return chosen if palette is None else IndexedImage(palette, chosen.labels)
+
+    def at_quality(self, quality: float) -> IndexedImage:
+        """The picture at a quality, as of `setting_at`."""
+        setting = setting_at(quality)
+        palette = self._prepared.fit_palette(max(setting.colors, len(self._prepared.keep), 1))
+        rdo = min(setting.rdo, _MOST_RDO * self._mean_squared_error(palette))
+        if rdo == 0 or quality >= HIGHEST_QUALITY:
+            colors = self._prepared.colors
+            space = self._prepared.options.metric
+            return IndexedImage(palette, label_pixels(self._prepared.pixels, palette, colors, space=space))
+        return self._chosen(palette, rdo)
+
+    @cached_property
+    def _source(self) -> Source:
+        return source_of(self._prepared.pixels, self._prepared.colors, self._prepared.options.metric)
+
+    def _chosen(self, palette: Palette, rdo: float) -> IndexedImage:
+        fixed = self._is_kept(palette)
+        return choose_labels(self._source, palette, rdo, fixed=fixed, effort=self._effort, threads=self._threads)
+
+    def _is_kept(self, palette: Palette) -> npt.NDArray[np.bool_]:
+        kept = np.zeros(len(palette), bool)
+        kept[places_in_palette(keys_of_pixels(self._prepared.keep), palette)] = True
+        return kept
+
+    def _mean_squared_error(self, palette: Palette) -> float:
+        """Of a pixel, red, green and blue together, where each takes its nearest colour."""
+        space, colors = self._prepared.options.metric, self._prepared.colors
+        _, distances = nearest(space.coordinates(colors.colors), space.coordinates(palette))
+        total = int((distances.astype(np.int64) * colors.counts).sum())
+        return total * space.squared_error / int(colors.counts.sum())

@@ -1,0 +1,177 @@
+"""What a picture is encoded for: a trade of size for likeness, a quality, a PSNR or a size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from kmcodec.errors import TargetError
+from kmcodec.format import Coding, dumps
+from kmcodec.indexed import IndexedImage, Metadata, Pixels
+from kmcodec.metrics import indexed_psnr_db
+from kmcodec.quantizer import Options, quantize_pixels
+from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, LOWEST_QUALITY
+from kmcodec.rate_distortion.reduce import Reducer
+from kmcodec.rate_distortion.search import Goal, search
+
+_PSNR_TOLERANCE_DB = 0.1
+_SIZE_TOLERANCE = 0.02
+_START = 50.0
+_DB_A_STEP = 0.17
+_DOUBLINGS_A_STEP = 1 / 17
+_MOST_RDO = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """
+    One of four ways to say how large, or how good, a picture shall be; or none, for the nearest colours.
+
+    Attributes:
+        rdo: λ, the squared error of a pixel, red, green and blue together, that one bit is worth; 0 for none.
+        quality: 1, smallest, to 100, lossless where there are no more than 65 536 colours.
+        psnr_db: The smallest picture of at least this PSNR, decibels, by at most 0.1 more.
+        max_bytes: The best picture of at most so many bytes, by at most 2 % less.
+
+    Raises:
+        ValueError: More than one is given, or one is out of range.
+    """
+
+    rdo: float = 0.0
+    quality: float | None = None
+    psnr_db: float | None = None
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [field.name for field in fields(self) if getattr(self, field.name) not in (None, 0.0)]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} exclude each other: give one of them")
+        if not 0 <= self.rdo <= _MOST_RDO:
+            raise ValueError(f"rdo must be from 0 to {_MOST_RDO:.0f}, not {self.rdo}")
+        if self.quality is not None and not 1 <= self.quality <= HIGHEST_QUALITY:
+            raise ValueError(f"quality must be from 1 to 100, not {self.quality}")
+        if self.psnr_db is not None and not 0 < self.psnr_db < math.inf:
+            raise ValueError(f"psnr_db must be above 0, not {self.psnr_db}")
+        if self.max_bytes is not None and self.max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {self.max_bytes}")
+
+    @property
+    def is_none(self) -> bool:
+        """Whether every pixel shall simply take its nearest colour."""
+        return self == Target()
+
+    def check_against(self, options: Options) -> None:
+        """Raise ValueError for options of the quantiser that make no sense with this target."""
+        if self.is_none:
+            return
+        name = next(field.name for field in fields(self) if getattr(self, field.name) not in (None, 0.0))
+        if options.dither != "none":
+            raise ValueError(f"{name} and dither exclude each other: dithering spends the bits that {name} saves")
+        if options.lossless:
+            raise ValueError(f"{name} and lossless exclude each other: nothing is left to trade")
+        if name != "rdo":
+            for option in ("colors", "palette"):
+                if getattr(options, option) is not None:
+                    raise ValueError(f"{name} and {option} exclude each other: {name} chooses the colours")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """
+    One encoding on the way to a target.
+
+    Attributes:
+        quality: At which it was made.
+        image: The picture.
+        data: The whole file.
+        psnr_db: Its PSNR, decibels.
+    """
+
+    quality: float
+    image: IndexedImage
+    data: bytes
+    psnr_db: float
+
+
+def encode_for(
+    target: Target,
+    pixels: Pixels,
+    options: Options,
+    metadata: Metadata,
+    *,
+    coding: Coding | str | None,
+    effort: int,
+    threads: int | None,
+    watch: Callable[[Trial], None] | None = None,
+) -> tuple[IndexedImage, bytes]:
+    """
+    Encode a picture for a target.
+
+    Args:
+        target: What is asked for.
+        pixels: uint8, shape (height, width, 3 or 4), not empty.
+        options: Of the quantiser.
+        metadata: Of the file.
+        coding: As of `kmcodec.dumps`.
+        effort: 1 to 9.
+        threads: How many threads may work; None for one a core. The result does not depend on it.
+        watch: Told of every encoding of a search, of which there are at most 8.
+
+    Returns:
+        The picture and its file.
+
+    Raises:
+        ValueError: An argument is out of range, or options make no sense with the target.
+        TargetError: No file is as good, or as small, as asked.
+        RuntimeError: kmcodec was installed without a compiler.
+    """
+    target.check_against(options)
+
+    def write(image: IndexedImage) -> tuple[IndexedImage, bytes]:
+        image = IndexedImage(image.palette, image.labels, metadata)
+        return image, dumps(image, coding=coding, effort=effort, threads=threads)
+
+    if target.is_none:
+        return write(quantize_pixels(pixels, options))
+    reducer = Reducer(pixels, options, effort=effort, threads=threads)
+    if target.rdo:
+        return write(reducer.with_rdo(target.rdo))
+    if target.quality is not None:
+        return write(reducer.at_quality(target.quality))
+    trials: list[Trial] = []
+
+    def trial_at(quality: float) -> Trial:
+        image, data = write(reducer.at_quality(quality))
+        trials.append(Trial(quality, image, data, indexed_psnr_db(pixels, image)))
+        if watch is not None:
+            watch(trials[-1])
+        return trials[-1]
+
+    best = (
+        _smallest(trials, trial_at, target.psnr_db)
+        if target.psnr_db is not None
+        else _best(trials, trial_at, target.max_bytes or 1)
+    )
+    return best.image, best.data
+
+
+def _smallest(trials: list[Trial], trial_at: Callable[[float], Trial], psnr_db: float) -> Trial:
+    goal = Goal(psnr_db, psnr_db + _PSNR_TOLERANCE_DB, _DB_A_STEP, _START)
+    search(lambda quality: min(trial_at(quality).psnr_db, 99.0 + psnr_db), goal, last_resort=HIGHEST_QUALITY)
+    good = [trial for trial in trials if trial.psnr_db >= psnr_db]
+    if not good:
+        most = max(trial.psnr_db for trial in trials)
+        raise TargetError(f"a PSNR of {psnr_db:g} dB cannot be reached: {most:.2f} dB is the most, with 65536 colours")
+    return min(good, key=lambda trial: len(trial.data))
+
+
+def _best(trials: list[Trial], trial_at: Callable[[float], Trial], max_bytes: int) -> Trial:
+    high = math.log2(max_bytes)
+    goal = Goal(high + math.log2(1 - _SIZE_TOLERANCE), high, _DOUBLINGS_A_STEP, _START)
+    search(lambda quality: math.log2(len(trial_at(quality).data)), goal, last_resort=LOWEST_QUALITY)
+    small = [trial for trial in trials if len(trial.data) <= max_bytes]
+    if not small:
+        least = min(len(trial.data) for trial in trials)
+        raise TargetError(f"{max_bytes} bytes cannot be reached: {least} are the least, with one colour")
+    return max(small, key=lambda trial: trial.psnr_db)
