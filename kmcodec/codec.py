@@ -100,7 +100,7 @@ def encode(
             chosen for size and likeness together. 0 takes nearest colours; 25 suits 256 colours, 100 suits 64.
         quality: Instead of `colors` and `rdo`, from 1, smallest, to 100, without loss if the picture has no more than
             65 536 colours.
-        psnr_db: Instead, the smallest picture of at least this PSNR, decibels, and at most 0.1 more where that can be had.
+        psnr_db: Instead, the smallest picture of at least this PSNR, decibels; at most 0.1 more where that can be had.
         max_bytes: Instead, the best picture in at most so many bytes, and in at most 2 % less where that can be had.
         metadata: In place of the image's own; None keeps that.
         coding: "predicted", smallest; "plain", fastest to decode; None for predicted from effort 3 on.

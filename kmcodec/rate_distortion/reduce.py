@@ -52,7 +52,7 @@ class Reducer:
         """The picture at a quality, as of `setting_at`."""
         setting = setting_at(quality)
         palette = self._prepared.fit_palette(max(setting.colors, len(self._prepared.keep), 1))
-        rdo = min(setting.rdo, _MOST_RDO * self._mean_squared_error(palette))
+        rdo = setting.share * min(setting.rdo, _MOST_RDO * self._mean_squared_error(palette))
         if rdo == 0 or quality >= HIGHEST_QUALITY:
             colors = self._prepared.colors
             space = self._prepared.options.metric

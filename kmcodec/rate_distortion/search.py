@@ -1,82 +1,116 @@
-"""The quality at which a picture reaches a target."""
+"""Where on a scale a value is reached, in few trials."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, LOWEST_QUALITY
+from dataclasses import dataclass, replace
 
 MOST_TRIALS = 8
 
-_MARGIN = 0.06
-"""Least share of a bracket that a trial cuts off."""
-
 _STEP = 1 / 64
-"""Qualities tried are multiples of this: the last bit of a logarithm, which machines differ in, must not matter."""
+"""Places tried are multiples of this: the last bit of a logarithm, which machines differ in, must not matter."""
+
+_OVERSHOOT = 1.2
+_EDGE = 0.08  # least share of a bracket that a trial cuts off
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    Places from `lowest` to `highest`, along which a value rises by about `slope` a step.
+
+    Attributes:
+        lowest, highest: Its ends.
+        slope: By how much the value rises, about.
+        start: Where to try first.
+    """
+
+    lowest: float
+    highest: float
+    slope: float
+    start: float
 
 
 @dataclass(frozen=True)
 class Goal:
     """
-    What is searched for: a quality at which a value, which rises with quality, is from `low` to `high`.
+    A range of values.
 
     Attributes:
         low, high: The range.
-        slope: By how much the value rises with a step of quality, about.
-        start: The quality to try first.
+        must_exceed: Whether a value below the range is no good at all, so that the highest place must have been tried
+            before the search gives up; else one above it is not, and the lowest must.
     """
 
     low: float
     high: float
-    slope: float
-    start: float
+    must_exceed: bool
+
+    @property
+    def middle(self) -> float:
+        """Where a search aims."""
+        return (self.low + self.high) / 2
 
 
-def search(value_at: Callable[[float], float], goal: Goal, *, last_resort: float) -> None:
+@dataclass(frozen=True)
+class _Point:
+    """A place tried, how far its value is from the middle of the goal, and how much that still says."""
+
+    place: float
+    distance: float
+    trust: float = 1.0
+
+
+def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None:
     """
-    Try qualities until one is in the goal's range, or nothing is left to try.
+    Try places until a value is within the goal, or nothing is left to try.
+
+    By secants; an end of the bracket that stays where it is counts half as much each time (the Illinois method).
 
     Args:
-        value_at: Tries a quality and gives its value; it is called at most 8 times, and keeps what it finds.
-        goal: The goal.
-        last_resort: The end of the scale, lowest or highest, where the target is met if it can be met at all. It is
-            tried before the search gives up.
+        value_at: Tries a place and gives its value, which may be infinite; it is called at most 8 times, and keeps what
+            it finds.
+        scale: Where to look.
+        goal: What to look for.
     """
-    below: tuple[float, float] | None = None
-    above: tuple[float, float] | None = None
-    quality = goal.start
+    below: _Point | None = None
+    above: _Point | None = None
+    place = scale.start
     for trial in range(1, MOST_TRIALS + 1):
-        met = above if last_resort == HIGHEST_QUALITY else below
-        if trial == MOST_TRIALS and met is None:
-            quality = last_resort
-        value = value_at(quality)
+        if trial == MOST_TRIALS and (above if goal.must_exceed else below) is None:
+            place = scale.highest if goal.must_exceed else scale.lowest
+        value = value_at(place)
         if goal.low <= value <= goal.high:
             return
+        point = _Point(place, abs(value - goal.middle))
         if value < goal.low:
-            below = quality, value
+            below, above = point, above and replace(above, trust=above.trust / 2)
         else:
-            above = quality, value
-        aimed = _next(below, above, goal)
-        if aimed in (quality, None):
+            above, below = point, below and replace(below, trust=below.trust / 2)
+        if below is None or above is None:
+            rise = _OVERSHOOT * point.distance / scale.slope
+            place = _on_grid(point.place + (rise if above is None else -rise))
+            place = max(scale.lowest, min(place, scale.highest))
+        elif above.place - below.place <= _STEP:
             return
-        quality = aimed
+        else:
+            place = _between(below, above, scale)
+        if place == point.place:
+            return
 
 
-def _next(below: tuple[float, float] | None, above: tuple[float, float] | None, goal: Goal) -> float | None:
-    """Where the line through the last trials meets the middle of the range; None where there is nothing to try."""
-    middle = (goal.low + goal.high) / 2
-    if below is None or above is None:
-        quality, value = below or above or (goal.start, middle)
-        quality += 1.2 * (middle - value) / goal.slope
-        return max(LOWEST_QUALITY, min(_on_grid(quality), HIGHEST_QUALITY))
-    (left, low), (right, high) = below, above
-    if right - left <= _STEP:
-        return None
-    share = (middle - low) / (high - low) if high > low else 0.5
-    quality = _on_grid(left + max(_MARGIN, min(share, 1 - _MARGIN)) * (right - left))
-    return max(left + _STEP, min(quality, right - _STEP))
+def _between(below: _Point, above: _Point, scale: Scale) -> float:
+    """Where the line through two trials meets the middle of the goal."""
+    width = above.place - below.place
+    if math.isinf(above.distance):
+        share = below.distance / scale.slope / width
+    else:
+        ahead = below.trust * below.distance
+        share = ahead / (ahead + above.trust * above.distance)
+    place = _on_grid(below.place + max(_EDGE, min(share, 1 - _EDGE)) * width)
+    return max(below.place + _STEP, min(place, above.place - _STEP))
 
 
-def _on_grid(quality: float) -> float:
-    return round(quality / _STEP) * _STEP
+def _on_grid(place: float) -> float:
+    return round(place / _STEP) * _STEP

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from kmcodec.errors import TargetError
 from kmcodec.format import Coding, dumps
 from kmcodec.indexed import IndexedImage, Metadata, Pixels
 from kmcodec.metrics import indexed_psnr_db
 from kmcodec.quantizer import Options, quantize_pixels
-from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, LOWEST_QUALITY
+from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, KNEE, LOWEST_QUALITY
 from kmcodec.rate_distortion.reduce import Reducer
-from kmcodec.rate_distortion.search import Goal, search
+from kmcodec.rate_distortion.search import Goal, Scale, search
 
 _PSNR_TOLERANCE_DB = 0.1
 _SIZE_TOLERANCE = 0.02
-_START = 50.0
 _DB_A_STEP = 0.17
 _DOUBLINGS_A_STEP = 1 / 17
+_STRETCH = 25
+_SCALE = Scale(LOWEST_QUALITY, KNEE + _STRETCH * (HIGHEST_QUALITY - KNEE), slope=1.0, start=50.0)
 _MOST_RDO = 1e6
 
 
@@ -157,8 +158,8 @@ def encode_for(
 
 
 def _smallest(trials: list[Trial], trial_at: Callable[[float], Trial], psnr_db: float) -> Trial:
-    goal = Goal(psnr_db, psnr_db + _PSNR_TOLERANCE_DB, _DB_A_STEP, _START)
-    search(lambda quality: min(trial_at(quality).psnr_db, 99.0 + psnr_db), goal, last_resort=HIGHEST_QUALITY)
+    goal = Goal(psnr_db, psnr_db + _PSNR_TOLERANCE_DB, must_exceed=True)
+    search(lambda place: trial_at(_quality_at(place)).psnr_db, replace(_SCALE, slope=_DB_A_STEP), goal)
     good = [trial for trial in trials if trial.psnr_db >= psnr_db]
     if not good:
         most = max(trial.psnr_db for trial in trials)
@@ -168,10 +169,16 @@ def _smallest(trials: list[Trial], trial_at: Callable[[float], Trial], psnr_db: 
 
 def _best(trials: list[Trial], trial_at: Callable[[float], Trial], max_bytes: int) -> Trial:
     high = math.log2(max_bytes)
-    goal = Goal(high + math.log2(1 - _SIZE_TOLERANCE), high, _DOUBLINGS_A_STEP, _START)
-    search(lambda quality: math.log2(len(trial_at(quality).data)), goal, last_resort=LOWEST_QUALITY)
+    goal = Goal(high + math.log2(1 - _SIZE_TOLERANCE), high, must_exceed=False)
+    scale = replace(_SCALE, slope=_DOUBLINGS_A_STEP)
+    search(lambda place: math.log2(len(trial_at(_quality_at(place)).data)), scale, goal)
     small = [trial for trial in trials if len(trial.data) <= max_bytes]
     if not small:
         least = min(len(trial.data) for trial in trials)
         raise TargetError(f"{max_bytes} bytes cannot be reached: {least} are the least, with one colour")
     return max(small, key=lambda trial: trial.psnr_db)
+
+
+def _quality_at(place: float) -> float:
+    """A quality on the scale of a search, along which PSNR and the logarithm of the size rise about evenly."""
+    return place if place <= KNEE else KNEE + (place - KNEE) / _STRETCH
