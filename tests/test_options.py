@@ -148,6 +148,13 @@ def test_rare_colours_take_no_more_than_their_share() -> None:
         assert 0 < sum(color in palette for color in swatches) <= most
 
 
+def test_colours_near_to_each_other_need_one_place_only() -> None:
+    blues = ((55, 127, 184), (55, 129, 184))  # in two cells of the colour cube
+    palette = kmcodec.quantize(map_with_legend((*blues, PURPLE)), 16, rare=0.125).palette
+    distances = [np.square(palette.astype(int) - color).sum(axis=1).min() for color in (*blues, PURPLE)]
+    assert max(distances) <= 4
+
+
 def test_where_nothing_is_far_off_rare_changes_nothing() -> None:
     gradient = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 9, 3))
     plain, rare = (kmcodec.quantize(gradient, 16, rare=share) for share in (0, 0.5))

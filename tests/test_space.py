@@ -78,6 +78,19 @@ def test_colours_come_back_from_their_coordinates_nearly(space: Space, colors: n
     assert np.abs(premultiply(again).astype(int) - premultiply(colors)).max() <= tolerance
 
 
+def test_a_point_becomes_the_nearest_colour_around() -> None:
+    rng = np.random.default_rng(0)
+    points = np.rint(OKLAB.coordinates(rng.integers(0, 256, (200, 3), np.uint8)) * 0.9).astype(np.float32)
+    colors = OKLAB.colors(points).astype(int)
+    distances = np.square(OKLAB.coordinates(colors.astype(np.uint8)) - points).sum(axis=0)
+    for channel in range(3):
+        for step in (-1, 1):
+            moved = colors.copy()
+            moved[:, channel] += step
+            moved = moved.clip(0, 255).astype(np.uint8)
+            assert (np.square(OKLAB.coordinates(moved) - points).sum(axis=0) >= distances).all()
+
+
 @spaces
 @given(rgb=hnp.arrays(np.uint8, (2, 3)))
 def test_fully_transparent_colours_are_one_point(space: Space, rgb: np.ndarray) -> None:

@@ -7,7 +7,7 @@ mean is nearest to the pixel's (after Knoll's patent of 1999, which has ended): 
 equal in every picture, so it neither flickers nor crawls.
 
 Both work on coordinates of a space, in integers, and search the nearest palette colour exactly. Both leave fully
-transparent pixels alone, and add no transparency to opaque ones.
+transparent pixels alone, and nothing is handed on to opaque ones that would make them translucent.
 
 Error that no mix of palette colours makes up for would add up, and smear over what follows. So a pixel is never
 taken farther from its colour, in any channel, than half the distance of palette colours to their neighbours; among
@@ -185,7 +185,6 @@ def _mixes(colors: Histogram, palette: Palette, strength: int, space: Space) -> 
         values = points + correction.clip(-limit, limit)
         labels[:] = nearest(values.clip(low, high).astype(np.float32), entries.astype(np.float32))[0]
         error = values - entries[:, labels]
-        error[3:, treatment == KEEP_ALPHA] = 0
     given = treatment >= 0
     mixed[:, given] = treatment[given]
     rank = np.empty(len(palette), mixed.dtype)
