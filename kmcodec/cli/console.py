@@ -94,6 +94,12 @@ def progress(names: Sequence[str]) -> Iterator[Callable[[], None]]:
             _bar = None
 
 
+def show_step(text: str) -> None:
+    """Say on the progress bar, if there is one, how far its file is."""
+    if _bar is not None:
+        _bar.update(_bar.task_ids[0], description=text)
+
+
 @contextmanager
 def _no_bar() -> Iterator[None]:
     """Take the bar off the screen for a moment: a line printed over it would be torn, whichever stream it is on."""

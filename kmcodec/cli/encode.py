@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmcodec.cli import options as common
-from kmcodec.cli.console import say_warning
+from kmcodec.cli.console import say_warning, show_step
 from kmcodec.cli.jobs import (
     STDIO,
     Failure,
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from kmcodec.images import Picture
     from kmcodec.indexed import IndexedImage
     from kmcodec.quantizer import Options
+    from kmcodec.rate_distortion import Target
 
 
 @click.command()
 @common.inputs
+@common.of_target
 @common.of_colors
 @click.option(
     "--coding",
@@ -60,6 +62,10 @@ def encode(
     threads: int | None,
     max_pixels: int,
     palette: str | None,
+    rdo: float,
+    quality: float | None,
+    psnr_db: float | None,
+    max_bytes: int | None,
     **color_options: Any,
 ) -> None:
     """
@@ -70,7 +76,8 @@ def encode(
 
     \b
     kmcodec encode photo.png
-    kmcodec encode -k 16 *.png -d small
+    kmcodec encode --quality 60 *.png -d small
+    kmcodec encode --max-bytes 20000 photo.png
     kmcodec encode -k 64 --space oklab --dither floyd-steinberg photo.png
     kmcodec encode - <photo.png >photo.kmc
     """
@@ -78,16 +85,26 @@ def encode(
     if palette == STDIO and STDIO in inputs:
         raise click.UsageError("standard input can be a picture or the palette, not both")
     jobs = jobs_of(inputs, output, directory, ".kmc")
-    options = _options(color_options, palette, max_pixels)
+    target = _target(rdo=rdo, quality=quality, psnr_db=psnr_db, max_bytes=max_bytes)
+    options = _options(target, color_options, palette, max_pixels)
     storage = {"coding": coding, "effort": effort, "threads": threads}
 
     def convert(job: Job) -> tuple[bytes, Report]:
-        return _encode_image(job, options, storage, max_pixels)
+        return _encode_image(job, target, options, storage, max_pixels)
 
     run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _options(color_options: dict[str, Any], palette: str | None, max_pixels: int) -> Options:
+def _target(**wanted: Any) -> Target:
+    from kmcodec.rate_distortion import Target
+
+    try:
+        return Target(**wanted)
+    except ValueError as error:
+        raise click.UsageError(_as_typed(error)) from error
+
+
+def _options(target: Target, color_options: dict[str, Any], palette: str | None, max_pixels: int) -> Options:
     """
     The options of the quantiser. The palette is read once for all pictures, after all else was found right.
 
@@ -102,8 +119,9 @@ def _options(color_options: dict[str, Any], palette: str | None, max_pixels: int
     stand_in = None if palette is None else np.zeros((1, 3), np.uint8)
     try:
         options = Options(**color_options, palette=stand_in)
+        target.check_against(options)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(_as_typed(error)) from error
     if palette is None:
         return options
     from kmcodec.palettes import read_palette
@@ -112,25 +130,37 @@ def _options(color_options: dict[str, Any], palette: str | None, max_pixels: int
         return replace(options, palette=read_palette(read_bytes(palette), limits=Limits(pixels=max_pixels)))
 
 
-def _encode_image(job: Job, options: Options, storage: dict[str, Any], max_pixels: int) -> tuple[bytes, Report]:
-    from kmcodec.format import dumps
+def _as_typed(error: ValueError) -> str:
+    """What is wrong, with options named as on the command line."""
+    return str(error).replace("psnr_db", "psnr").replace("max_bytes", "max-bytes")
+
+
+def _encode_image(
+    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
+) -> tuple[bytes, Report]:
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
-    from kmcodec.indexed import IndexedImage
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
-    from kmcodec.quantizer import quantize_pixels
+    from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
 
     start = time.perf_counter()
     data = read_bytes(job.source)
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)
+    trials = 0
+
+    def watch(trial: Trial) -> None:
+        nonlocal trials
+        trials += 1
+        progress = f"trial {trials}/{MOST_TRIALS}, {len(trial.data)} bytes, {trial.psnr_db:.2f} dB"
+        show_step(f"{shown_input(job.source)}: {progress}")
+
     try:
-        indexed = quantize_pixels(picture.pixels, options)
-    except ValueError as error:
+        indexed, encoded = encode_for(target, picture.pixels, options, picture.metadata, **storage, watch=watch)
+    except (ValueError, RuntimeError) as error:
         raise Failure(f"{shown_input(job.source)}: {error}") from error
     _warn_of_losses(picture, indexed, shown_input(job.source))
-    encoded = dumps(IndexedImage(indexed.palette, indexed.labels, picture.metadata), **storage)
     seconds = time.perf_counter() - start
     psnr = indexed_psnr_db(picture.pixels, indexed)
     return encoded, {

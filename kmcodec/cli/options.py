@@ -98,6 +98,35 @@ _of_colors = (
 )
 
 
+_of_target = (
+    click.option(
+        "--rdo",
+        metavar="LAMBDA",
+        type=float,
+        default=0.0,
+        help="Choose labels by size too: the squared error that a bit is worth. 25 suits 256 colours, 100 suits 64.",
+    ),
+    click.option(
+        "-q",
+        "--quality",
+        metavar="1..100",
+        type=float,
+        help="Choose colours and labels together, from 1, smallest, to 100, lossless up to 65536 colours.",
+    ),
+    click.option("--psnr", "psnr_db", metavar="DB", type=float, help="The smallest file of at least this PSNR."),
+    click.option(
+        "--max-bytes", metavar="N", type=click.IntRange(min=1), help="The best picture in a file of at most N bytes."
+    ),
+)
+
+
+def of_target(command: _Command) -> _Command:
+    """How large, or how good, a file shall be."""
+    for option in reversed(_of_target):
+        command = option(command)
+    return command
+
+
 def of_colors(command: _Command) -> _Command:
     """To which colours a picture is reduced, and how."""
     for option in reversed(_of_colors):

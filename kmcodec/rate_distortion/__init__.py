@@ -11,6 +11,7 @@ Size against quality: the one room that sees both wings, the quantiser and the f
 
 from __future__ import annotations
 
+from kmcodec.rate_distortion.search import MOST_TRIALS
 from kmcodec.rate_distortion.target import Target, Trial, encode_for
 
-__all__ = ["Target", "Trial", "encode_for"]
+__all__ = ["MOST_TRIALS", "Target", "Trial", "encode_for"]
