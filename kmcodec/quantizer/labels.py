@@ -17,7 +17,7 @@ from kmcodec.quantizer.space import SRGB, Space
 _Value = TypeVar("_Value", bound=np.generic)
 
 _TABLE_PIXELS = 1 << 18
-"""From this many pixels a table over all 2²⁴ colours is faster than a binary search a pixel."""
+"""From this many pixels, for values of a byte, a table over all 2²⁴ colours is faster than a binary search a pixel."""
 
 
 def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = None, *, space: Space = SRGB) -> Labels:
@@ -71,7 +71,7 @@ def map_pixels(pixels: Pixels, keys: Keys, key_labels: npt.NDArray[_Value]) -> n
     """
     height, width, channels = pixels.shape
     labels = np.empty((height, width), key_labels.dtype)
-    if height * width < _TABLE_PIXELS:
+    if height * width < _TABLE_PIXELS * labels.itemsize:
         labels[:] = key_labels[np.searchsorted(keys, keys_of_pixels(pixels))].reshape(height, width)
         return labels
     table = _color_table(keys, key_labels, channels)

@@ -32,6 +32,7 @@ _WINDOW = 512  # colours before and after, in tree order, among which neighbours
 _WORTH = 48  # bits; a colour that saves less error than these are worth is dropped
 _DROP_LIMIT = 1024  # colours; the search compares all pairs of them
 _THOROUGH_FROM = 5  # effort
+_MOST_TRIED = 5  # effort of the choice of a model to price labels with; they will change anyway
 
 _Sums = npt.NDArray[np.float64]
 """Shape (K, C + 1): weighted sums of the coordinates of each label's pixels, and last of the weights; integers."""
@@ -122,7 +123,7 @@ class _Passes:
         self.worth = _WORTH * price
         self._look_ahead = effort >= _THOROUGH_FROM
         nearest = self.nearest_labels(palette, np.ones(len(palette), bool))
-        parameters = choose(nearest, palette, rows * width, effort=effort, threads=threads)
+        parameters = choose(nearest, palette, rows * width, effort=min(effort, _MOST_TRIED), threads=threads)
         self._choosers = [LabelChooser((s.stop - s.start, width), palette, parameters) for s in self._strips]
 
     def nearest_labels(self, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:

@@ -17,17 +17,15 @@ SMALL_PIXELS = 1 << 14
 _NO_TRIAL, _FAST_ONLY, _LIKELY_ONLY = 3, 5, 7  # up to which effort
 
 _SAMPLE_PIXELS = 1 << 21
+"""So many are tried of a large picture."""
+
+_FAST_SAMPLE_PIXELS = 1 << 17
+"""Enough to tell photos from graphics, which is all that the fast sets are tried for."""
+
 _BANDS = 4
 
-_HANDICAP = {
-    ContextSet.PHOTO: 1.01,
-    ContextSet.SMOOTH: 1.0,
-    ContextSet.MIDDLE: 1.0,
-    ContextSet.RICH: 1.015,
-    ContextSet.DEEP: 1.04,
-    ContextSet.GRAPHICS: 1.03,
-}
-"""By how much a set must be smaller to be worth the time that decoding takes with it."""
+_GRAPHICS_HANDICAP = 1.01
+"""By how much the set of graphics must be smaller to be worth the time that decoding takes with it."""
 
 
 def all_parameters(pixels: int, colors: int) -> list[Parameters]:
@@ -40,21 +38,18 @@ def all_parameters(pixels: int, colors: int) -> list[Parameters]:
 
 
 def fast_parameters(pixels: int, colors: int) -> list[Parameters]:
-    """The fastest to decode, then others that are worth the time they take."""
-    if colors <= 32:
-        sets = (ContextSet.MIDDLE, ContextSet.RICH, ContextSet.GRAPHICS)
-    elif colors <= 128:
-        sets = (ContextSet.SMOOTH, ContextSet.RICH, ContextSet.GRAPHICS)
-    else:
-        sets = (ContextSet.SMOOTH, ContextSet.PHOTO, ContextSet.GRAPHICS)
-    return [Parameters(context_set, table_bits_for(pixels, colors, context_set)) for context_set in sets]
+    """One for photos of about so many colours that is worth the time it takes to decode, and one for graphics."""
+    photo = ContextSet.MIDDLE if colors <= 32 else ContextSet.RICH if colors <= 128 else ContextSet.SMOOTH
+    return _parameters((photo, ContextSet.GRAPHICS), pixels, colors)
 
 
 def likely_parameters(pixels: int, colors: int) -> list[Parameters]:
     """What is smallest on most pictures with about so many colours."""
-    sets: tuple[ContextSet, ...] = (ContextSet.DEEP, ContextSet.GRAPHICS)
-    if colors <= 32:
-        sets += (ContextSet.MIDDLE, ContextSet.RICH)
+    few = (ContextSet.MIDDLE,) if colors <= 32 else ()
+    return _parameters((*few, ContextSet.DEEP, ContextSet.GRAPHICS), pixels, colors)
+
+
+def _parameters(sets: tuple[ContextSet, ...], pixels: int, colors: int) -> list[Parameters]:
     return [Parameters(context_set, table_bits_for(pixels, colors, context_set)) for context_set in sets]
 
 
@@ -64,8 +59,10 @@ def table_bits_for(pixels: int, colors: int, context_set: ContextSet) -> int:
     wanted = (pixels * max(1, bits // 4) - 1).bit_length() - 3
     if context_set is ContextSet.GRAPHICS or colors > 256:
         most = 16
+    elif context_set is ContextSet.SMOOTH:
+        most = 13
     else:
-        most = 13 if context_set in (ContextSet.PHOTO, ContextSet.SMOOTH) else 14
+        most = 14
     return max(MIN_TABLE_BITS, min(wanted, most))
 
 
@@ -77,8 +74,8 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
         labels: Of the whole picture.
         palette: Its palette.
         strip_pixels: Pixels of a strip: tables are sized for that.
-        effort: Up to 3 takes what is fastest to decode; up to 5 tries the fast ones, and weighs the time that
-            decoding takes; 6 and 7 try what is likely smallest; 8 and 9 try them all.
+        effort: Up to 3 takes what is fast to decode photos with; up to 5 tries whether the picture is one; 6 and 7 try
+            what is likely smallest; 8 and 9 try all.
         threads: How many threads may work; None for one a core.
     """
     if effort <= _NO_TRIAL:
@@ -87,28 +84,27 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
         fast_parameters if effort <= _FAST_ONLY else likely_parameters if effort <= _LIKELY_ONLY else all_parameters
     )
     tries = candidates(strip_pixels, len(palette))
-    bands = _bands(labels)
+    sample = _sample(labels, _FAST_SAMPLE_PIXELS if effort <= _FAST_ONLY else _SAMPLE_PIXELS)
 
-    def entropy(job: tuple[Parameters, Labels]) -> float:
-        return sum(map(_entropy, encode_flags(job[1], palette, job[0])))
+    def cost(parameters: Parameters) -> float:
+        total = sum(map(_entropy, encode_flags(sample, palette, parameters)))
+        handicapped = effort <= _FAST_ONLY and parameters.context_set is ContextSet.GRAPHICS
+        return total * _GRAPHICS_HANDICAP if handicapped else total
 
-    entropies = run_on_cores(entropy, [(parameters, band) for parameters in tries for band in bands], threads)
-
-    def cost(index: int) -> float:
-        total = sum(entropies[index * len(bands) : (index + 1) * len(bands)])
-        return total * _HANDICAP[tries[index].context_set] if effort <= _FAST_ONLY else total
-
-    return tries[min(range(len(tries)), key=cost)]
+    costs = run_on_cores(cost, tries, threads)
+    return tries[costs.index(min(costs))]
 
 
-def _bands(labels: Labels) -> list[Labels]:
-    """The picture, or bands of rows from top to bottom of a large one; smaller samples miss the busy parts."""
+def _sample(labels: Labels, pixels: int) -> Labels:
+    """The picture, or of a large one the bands of rows in which labels change most often: there the bytes are."""
     height, width = labels.shape
-    rows = max(1, _SAMPLE_PIXELS // _BANDS // width)
+    rows = max(1, pixels // _BANDS // width)
     if height <= _BANDS * rows:
-        return [labels]
-    tops = [(height - rows) * band // (_BANDS - 1) for band in range(_BANDS)]
-    return [labels[top : top + rows] for top in tops]
+        return labels
+    changes = np.count_nonzero(labels[:, 1:] != labels[:, :-1], axis=1)
+    tops = np.arange(0, height - rows + 1, rows)
+    busiest = np.argsort(-np.add.reduceat(changes, tops)[: len(tops)], kind="stable")[:_BANDS]
+    return np.concatenate([labels[top : top + rows] for top in tops[np.sort(busiest)].tolist()])
 
 
 def _entropy(flags: Flags) -> float:

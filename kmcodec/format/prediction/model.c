@@ -2,8 +2,8 @@
 #include "model.h"
 #include <stdlib.h>
 
-static const unsigned SET_CONTEXTS[PREDICT_SETS] = {SET_CONTEXTS_PHOTO, SET_CONTEXTS_SMOOTH, SET_CONTEXTS_MIDDLE,
-                                                    SET_CONTEXTS_RICH,  SET_CONTEXTS_DEEP,   SET_CONTEXTS_GRAPHICS};
+static const unsigned SET_CONTEXTS[PREDICT_SETS] = {SET_CONTEXTS_SMOOTH, SET_CONTEXTS_MIDDLE, SET_CONTEXTS_RICH,
+                                                    SET_CONTEXTS_DEEP, SET_CONTEXTS_GRAPHICS};
 
 typedef struct {
     uint8_t *next; /* NULL: only measure */

@@ -68,7 +68,6 @@ enum {
     COLOR_INPUT = 2048 /* not a table: see color_logits */
 };
 enum {
-    SET_CONTEXTS_PHOTO = COLOR_5 | W_ | N_ | NE_ | COLOR_INPUT,
     SET_CONTEXTS_SMOOTH = W_ | N_ | NE_ | NW_ | COLOR_INPUT,
     SET_CONTEXTS_MIDDLE = W_WW | N_NN | RING | COLOR_INPUT,
     SET_CONTEXTS_RICH = COLOR_5 | NE_ | NW_ | W_WW | N_NN | COLOR_INPUT,
@@ -78,7 +77,6 @@ enum {
 /* One compiled copy for each set and number of lanes: as constants they unroll every loop. */
 #define FOR_EVERY_MODEL(model, COPY)                                                                                   \
     if ((model).lanes == 16) switch ((model).set) {                                                                    \
-        case SET_CONTEXTS_PHOTO: COPY(SET_CONTEXTS_PHOTO, 16);                                                         \
         case SET_CONTEXTS_SMOOTH: COPY(SET_CONTEXTS_SMOOTH, 16);                                                       \
         case SET_CONTEXTS_MIDDLE: COPY(SET_CONTEXTS_MIDDLE, 16);                                                       \
         case SET_CONTEXTS_RICH: COPY(SET_CONTEXTS_RICH, 16);                                                           \
@@ -86,7 +84,6 @@ enum {
         default: COPY(SET_CONTEXTS_GRAPHICS, 16);                                                                      \
         }                                                                                                              \
     switch ((model).set) {                                                                                             \
-    case SET_CONTEXTS_PHOTO: COPY(SET_CONTEXTS_PHOTO, 8);                                                              \
     case SET_CONTEXTS_SMOOTH: COPY(SET_CONTEXTS_SMOOTH, 8);                                                            \
     case SET_CONTEXTS_MIDDLE: COPY(SET_CONTEXTS_MIDDLE, 8);                                                            \
     case SET_CONTEXTS_RICH: COPY(SET_CONTEXTS_RICH, 8);                                                                \

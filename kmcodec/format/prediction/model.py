@@ -58,7 +58,6 @@ _MARGIN = 8
 
 _COLOR_INPUT = "colour input"  # the one input that has no table
 _CONTEXTS = {
-    ContextSet.PHOTO: ("colour of 5 bits", "W", "N", "NE", _COLOR_INPUT),
     ContextSet.SMOOTH: ("W", "N", "NE", "NW", _COLOR_INPUT),
     ContextSet.MIDDLE: ("W WW", "N NN", "W N NW NE", _COLOR_INPUT),
     ContextSet.RICH: ("colour of 5 bits", "NE", "NW", "W WW", "N NN", _COLOR_INPUT),

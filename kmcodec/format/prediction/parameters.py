@@ -14,12 +14,11 @@ MAX_TABLE_BITS = 20
 class ContextSet(IntEnum):
     """What the model looks at; the numbers are those of predict.h."""
 
-    PHOTO = 0
-    SMOOTH = 1
-    MIDDLE = 2
-    RICH = 3
-    DEEP = 4
-    GRAPHICS = 5
+    SMOOTH = 0
+    MIDDLE = 1
+    RICH = 2
+    DEEP = 3
+    GRAPHICS = 4
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ enum { PREDICT_STREAMS = 8 };
 
 /* What the model looks at; one byte of the file.  The encoder picks what is smallest. */
 enum {
-    PREDICT_PHOTO = 0,    /* photos in many colours: colour, W, N, NE */
-    PREDICT_SMOOTH = 1,   /* the fast one: W, N, NE, NW */
-    PREDICT_MIDDLE = 2,   /* photos in about 64 colours: (W,WW), (N,NN), ring of four */
-    PREDICT_RICH = 3,     /* the same, smaller and slower: colour, (W,WW), (N,NN), NE, NW */
-    PREDICT_DEEP = 4,     /* photos, smallest and slowest: colour, (W,WW), (N,NN), W, N, NE, NW */
-    PREDICT_GRAPHICS = 5, /* screens, drawings: colour, (W,WW), (N,NN), ring, templates of 10 and 19 */
-    PREDICT_SETS = 6
+    PREDICT_SMOOTH = 0,   /* the fast one: W, N, NE, NW */
+    PREDICT_MIDDLE = 1,   /* photos in about 64 colours: (W,WW), (N,NN), ring of four */
+    PREDICT_RICH = 2,     /* the same, smaller and slower: colour, (W,WW), (N,NN), NE, NW */
+    PREDICT_DEEP = 3,     /* photos, smallest and slowest: colour, (W,WW), (N,NN), W, N, NE, NW */
+    PREDICT_GRAPHICS = 4, /* screens, drawings: colour, (W,WW), (N,NN), ring, templates of 10 and 19 */
+    PREDICT_SETS = 5
 };
 
 typedef struct {
