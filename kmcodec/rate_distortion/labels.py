@@ -19,7 +19,6 @@ import numpy.typing as npt
 from kmcodec.format.cores import run_on_cores
 from kmcodec.format.prediction.choice import choose
 from kmcodec.format.prediction.chooser import MAX_REACH, PRICE_ONE, Colors, LabelChooser
-from kmcodec.format.strips import strip_height_for
 from kmcodec.indexed import IndexedImage, Labels, Palette, Pixels, label_dtype
 from kmcodec.quantizer.histogram import Histogram
 from kmcodec.quantizer.labels import label_colors, map_pixels
@@ -27,11 +26,12 @@ from kmcodec.quantizer.order import tree_order
 from kmcodec.quantizer.space import Space
 from kmcodec.rate_distortion.activity import activity_weights
 
-_NEIGHBORS = 12
+_NEIGHBORS = 7
 _WINDOW = 512  # colours before and after, in tree order, among which neighbours are looked for
 _WORTH = 48  # bits; a colour that saves less error than these are worth is dropped
 _DROP_LIMIT = 1024  # colours; the search compares all pairs of them
 _THOROUGH_FROM = 5  # effort
+_LEAST_BAND_PIXELS = 1 << 19  # each band learns anew: at half of this a photo takes 1.5 % more bytes
 _MOST_TRIED = 5  # effort of the choice of a model to price labels with; they will change anyway
 
 _Sums = npt.NDArray[np.float64]
@@ -111,32 +111,32 @@ def choose_labels(
 
 
 class _Passes:
-    """Choosers of all strips, warm from pass to pass."""
+    """Choosers of all bands of a picture, warm from pass to pass."""
 
     def __init__(self, source: Source, palette: Palette, rdo: float, *, effort: int, threads: int | None) -> None:
         height, width = source.places.shape
-        rows = strip_height_for(width, height)
+        rows = _band_height(width, height)
         self._source, self._threads = source, threads
-        self._strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+        self._bands = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
         price = rdo / source.space.squared_error
         self._price = max(1, round(price * PRICE_ONE))
         self.worth = _WORTH * price
         self._look_ahead = effort >= _THOROUGH_FROM
         nearest = self.nearest_labels(palette, np.ones(len(palette), bool))
         parameters = choose(nearest, palette, rows * width, effort=min(effort, _MOST_TRIED), threads=threads)
-        self._choosers = [LabelChooser((s.stop - s.start, width), palette, parameters) for s in self._strips]
+        self._choosers = [LabelChooser((band.stop - band.start, width), palette, parameters) for band in self._bands]
 
     def nearest_labels(self, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:
         """The label of the used colour nearest to each pixel."""
         return self._nearest_of_colors(palette, used)[self._source.places]
 
     def run(self, labels: Labels, palette: Palette, used: npt.NDArray[np.bool_], *, settle: bool) -> Labels:
-        """A pass over all strips."""
+        """A pass over all bands."""
         source = self._source
         colors = _colors(palette, used, source.space)
         nearest = self._nearest_of_colors(palette, used)
 
-        def choose_strip(job: tuple[LabelChooser, slice]) -> Labels:
+        def choose_band(job: tuple[LabelChooser, slice]) -> Labels:
             chooser, rows = job
             places = source.places[rows]
             return chooser.run(
@@ -150,8 +150,8 @@ class _Passes:
                 settle=settle,
             )
 
-        jobs = list(zip(self._choosers, self._strips, strict=True))
-        return np.concatenate(run_on_cores(choose_strip, jobs, self._threads))
+        jobs = list(zip(self._choosers, self._bands, strict=True))
+        return np.concatenate(run_on_cores(choose_band, jobs, self._threads))
 
     def weighted_sums(self, labels: Labels, palette: Palette) -> _Sums:
         """Of the pixels of each label, every pixel counting as much as its error does."""
@@ -164,18 +164,26 @@ class _Passes:
     def _sums(self, labels: Labels, palette: Palette, weights_of: Callable[[slice], npt.NDArray[np.float64]]) -> _Sums:
         count, channels = palette.shape
 
-        def sum_strip(rows: slice) -> _Sums:
+        def sum_band(rows: slice) -> _Sums:
             label, weight = labels[rows].reshape(-1), weights_of(rows).reshape(-1)
             points = self._source.points[self._source.places[rows]].reshape(-1, 4)
             columns = [np.bincount(label, weight * points[:, channel], count) for channel in range(channels)]
             return np.stack([*columns, np.bincount(label, weight, count)], axis=1)
 
-        total: _Sums = np.sum(run_on_cores(sum_strip, self._strips, self._threads), axis=0)
+        total: _Sums = np.sum(run_on_cores(sum_band, self._bands, self._threads), axis=0)
         return total
 
     def _nearest_of_colors(self, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:
         nearest = label_colors(self._source.colors.colors, palette[used], self._source.space)
         return np.flatnonzero(used)[nearest].astype(label_dtype(len(palette)))
+
+
+def _band_height(width: int, height: int) -> int:
+    """Rows of a band: a power of two of them, each of at least half a megapixel."""
+    count = 1
+    while width * height >= 2 * count * _LEAST_BAND_PIXELS:
+        count *= 2
+    return -(-height // min(count, height))
 
 
 def _points(colors: Palette, space: Space) -> npt.NDArray[np.int16]:

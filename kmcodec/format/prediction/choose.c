@@ -210,6 +210,14 @@ INLINE double farthest_rival(const choose_job *job, size_t pixel, int64_t neares
     return reach * reach;
 }
 
+/* A candidate to try, once. */
+INLINE void propose(const choose_job *job, unsigned label, unsigned *tried, int *count) {
+    if (!job->used[label]) return;
+    for (int i = 0; i < *count; i++)
+        if (tried[i] == label) return;
+    tried[(*count)++] = label;
+}
+
 INLINE unsigned choose_label(chooser *c, unsigned set, int lanes, const choose_job *job, uint16_t *labels, uint32_t x,
                              uint32_t y, Look *look, Look *next) {
     Model *m = &c->model;
@@ -218,35 +226,26 @@ INLINE unsigned choose_label(chooser *c, unsigned set, int lanes, const choose_j
     const size_t pixel = (size_t)y * c->width + x;
     const int right = x + 1 < c->width, below = y + 1 < c->height;
     const unsigned nearest = job->nearest[pixel];
-    if (look->n.flat && look->n.W == nearest && look->stay < NO_DOUBT) return nearest;
+    if (look->n.flat && look->n.W == nearest && look->stay < ND) return nearest;
 
     Candidates found = {0, {0}, {0}};
     int64_t best = INT64_MAX / 4;
     unsigned tried[MOST_CANDIDATES];
     int count = 0;
-#define CONSIDER(candidate)                                                                                            \
-    do {                                                                                                               \
-        unsigned one = (candidate);                                                                                    \
-        int fresh = job->used[one];                                                                                    \
-        for (int i = 0; i < count; i++) fresh &= tried[i] != one;                                                      \
-        if (!fresh) break;                                                                                             \
-        tried[count++] = one;                                                                                          \
-        int extra = job->settle ? disagreement(here, above, labels + pixel, c->width, x > 0, right, below, one) : 0;          \
-        consider(c, set, lanes, job, look, pixel, extra, one, &found, &best);                                          \
-    } while (0)
-    CONSIDER(nearest);
-    CONSIDER(look->n.W);
-    CONSIDER(look->n.N);
-    CONSIDER(look->n.NE);
-    CONSIDER(look->n.NW);
-    CONSIDER(expected_label(c, set, lanes, look));
-    double farthest = farthest_rival(job, pixel, error_cost(job, pixel, nearest), best + (int64_t)SLACK * job->lambda);
-    for (int i = 0; i < job->reach; i++) {
-        size_t entry = (size_t)nearest * (unsigned)job->reach + (unsigned)i;
-        if (job->distances[entry] > farthest) break;
-        CONSIDER(job->neighbors[entry]);
+    const unsigned expected = expected_label(c, set, lanes, look);
+    const unsigned first[6] = {nearest, look->n.W, look->n.N, look->n.NE, look->n.NW, expected};
+    for (int i = 0; i < 6; i++) propose(job, first[i], tried, &count);
+    const int likely = count;
+    for (int i = 0; i < count; i++) { /* one loop: inlined more than once, the model would not fit the cache of code */
+        int extra = job->settle ? disagreement(here, above, labels + pixel, c->width, x > 0, right, below, tried[i]) : 0;
+        consider(c, set, lanes, job, look, pixel, extra, tried[i], &found, &best);
+        if (i + 1 != likely) continue;
+        int64_t most = best + (int64_t)SLACK * job->lambda;
+        double farthest = farthest_rival(job, pixel, error_cost(job, pixel, nearest), most);
+        const size_t entry = (size_t)nearest * (unsigned)job->reach;
+        for (int j = 0; j < job->reach && job->distances[entry + (unsigned)j] <= farthest; j++)
+            propose(job, job->neighbors[entry + (unsigned)j], tried, &count);
     }
-#undef CONSIDER
 
     /* the cheapest few, by selection */
     int kept = 0;
