@@ -16,7 +16,7 @@ KNEE = 95.0
 
 _COLORS_TIMES_RDO = 6400
 _EVENNESS = 1.5
-_GRID = 4
+_GRID = 8
 """Numbers of colours tried while they double."""
 
 

@@ -12,6 +12,7 @@ _STEP = 1 / 64
 """Places tried are multiples of this: the last bit of a logarithm, which machines differ in, must not matter."""
 
 _OVERSHOOT = 1.2
+_MOST_CHANGE = 8
 _EDGE = 0.08  # least share of a bracket that a trial cuts off
 
 
@@ -55,10 +56,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class _Point:
-    """A place tried, how far its value is from the middle of the goal, and how much that still says."""
+    """A place tried, by how much its value exceeds the middle of the goal, and how much that still says."""
 
     place: float
-    distance: float
+    excess: float
     trust: float = 1.0
 
 
@@ -76,38 +77,54 @@ def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None
     """
     below: _Point | None = None
     above: _Point | None = None
-    place = scale.start
+    place, slope = scale.start, scale.slope
     for trial in range(1, MOST_TRIALS + 1):
         if trial == MOST_TRIALS and (above if goal.must_exceed else below) is None:
             place = scale.highest if goal.must_exceed else scale.lowest
         value = value_at(place)
         if goal.low <= value <= goal.high:
             return
-        point = _Point(place, abs(value - goal.middle))
+        point = _Point(place, value - goal.middle)
         if value < goal.low:
+            slope = _slope(below, point, slope)
             below, above = point, above and replace(above, trust=above.trust / 2)
         else:
+            slope = _slope(point, above, slope)
             above, below = point, below and replace(below, trust=below.trust / 2)
         if below is None or above is None:
-            rise = _OVERSHOOT * point.distance / scale.slope
-            place = _on_grid(point.place + (rise if above is None else -rise))
-            place = max(scale.lowest, min(place, scale.highest))
+            place = _beyond(point, slope, scale)
         elif above.place - below.place <= _STEP:
             return
         else:
-            place = _between(below, above, scale)
+            place = _between(below, above, slope)
         if place == point.place:
             return
 
 
-def _between(below: _Point, above: _Point, scale: Scale) -> float:
+def _slope(left: _Point | None, right: _Point | None, slope: float) -> float:
+    """What two trials on the same side of the goal tell of it, if they tell anything."""
+    if left is None or right is None or left.place == right.place:
+        return slope
+    found = (right.excess - left.excess) / (right.place - left.place)
+    return found if slope / _MOST_CHANGE < found < slope * _MOST_CHANGE else slope
+
+
+def _beyond(point: _Point, slope: float, scale: Scale) -> float:
+    """Where the goal should be, and a little farther, so that it is soon between two trials."""
+    if math.isinf(point.excess):
+        return _on_grid((point.place + scale.lowest) / 2)
+    place = _on_grid(point.place - _OVERSHOOT * point.excess / slope)
+    return max(scale.lowest, min(place, scale.highest))
+
+
+def _between(below: _Point, above: _Point, slope: float) -> float:
     """Where the line through two trials meets the middle of the goal."""
     width = above.place - below.place
-    if math.isinf(above.distance):
-        share = below.distance / scale.slope / width
+    if math.isinf(above.excess):
+        share = -below.excess / slope / width
     else:
-        ahead = below.trust * below.distance
-        share = ahead / (ahead + above.trust * above.distance)
+        ahead = -below.trust * below.excess
+        share = ahead / (ahead + above.trust * above.excess)
     place = _on_grid(below.place + max(_EDGE, min(share, 1 - _EDGE)) * width)
     return max(below.place + _STEP, min(place, above.place - _STEP))
 

@@ -226,7 +226,7 @@ INLINE unsigned choose_label(chooser *c, unsigned set, int lanes, const choose_j
     const size_t pixel = (size_t)y * c->width + x;
     const int right = x + 1 < c->width, below = y + 1 < c->height;
     const unsigned nearest = job->nearest[pixel];
-    if (look->n.flat && look->n.W == nearest && look->stay < ND) return nearest;
+    if (look->n.flat && look->n.W == nearest && look->stay < NO_DOUBT) return nearest;
 
     Candidates found = {0, {0}, {0}};
     int64_t best = INT64_MAX / 4;

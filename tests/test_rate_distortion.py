@@ -1,0 +1,333 @@
+"""Size against quality: labels chosen by both, and files for a quality, a PSNR or a size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import kmcodec
+from kmcodec.format.prediction import chooser
+from kmcodec.format.prediction.parameters import ContextSet, Parameters
+from kmcodec.metrics import psnr_db
+from kmcodec.quantizer import SRGB, Options, histogram
+from kmcodec.rate_distortion import MOST_TRIALS, Target, Trial, activity, encode_for, labels
+from kmcodec.rate_distortion.activity import activity_weights
+from kmcodec.rate_distortion.labels import choose_labels, source_of
+from kmcodec.rate_distortion.quality import setting_at
+from kmcodec.rate_distortion.search import Goal, Scale, search
+from tests.conftest import sample_pixels
+
+pictures = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from([3, 4])))
+targets = st.sampled_from([{"rdo": 3.0}, {"rdo": 900.0}, {"quality": 1}, {"quality": 60.5}, {"quality": 99}])
+
+
+@pytest.fixture(scope="module")
+def part(photo: np.ndarray) -> np.ndarray:
+    """A quarter of the photograph."""
+    return photo[64:192, 64:192]
+
+
+def measured(pixels: np.ndarray, data: bytes) -> tuple[int, float]:
+    """Bytes and PSNR, decibels."""
+    return len(data), psnr_db(pixels, kmcodec.decode(data))
+
+
+# λ
+
+
+def test_a_bit_that_is_worth_more_makes_files_smaller_and_less_like(photo: np.ndarray) -> None:
+    sizes, qualities = zip(
+        *(measured(photo, kmcodec.encode(photo, 64, rdo=rdo)) for rdo in (0, 10, 60, 300)), strict=True
+    )
+    assert sorted(sizes, reverse=True) == list(sizes)
+    assert sorted(qualities, reverse=True) == list(qualities)
+
+
+@pytest.mark.parametrize("coding", ["predicted", "plain"])
+def test_at_equal_psnr_it_saves_more_than_a_quarter(coding: str) -> None:
+    caps = sample_pixels("caps.png")
+    size, quality = measured(caps, kmcodec.encode(caps, 128, rdo=50, coding=coding))
+    nearest = [measured(caps, kmcodec.encode(caps, colors, coding=coding)) for colors in (32, 40, 48, 56, 64)]
+    as_good = min(bytes_ for bytes_, decibels in nearest if decibels >= quality)
+    assert size < 0.75 * as_good
+
+
+def test_a_bit_that_is_worth_nothing_changes_nothing_to_speak_of(photo: np.ndarray) -> None:
+    _, quality = measured(photo, kmcodec.encode(photo, 32))
+    _, with_rdo = measured(photo, kmcodec.encode(photo, 32, rdo=0.001))
+    assert with_rdo > quality - 0.05
+
+
+def test_effort_pays(photo: np.ndarray) -> None:
+    fast, thorough = (measured(photo, kmcodec.encode(photo, 64, rdo=80, effort=effort)) for effort in (4, 5))
+    a_db = 0.17 * 17 / math.log(2)  # bytes double with 17 steps of quality of 0.17 dB each
+    assert math.log(thorough[0] / fast[0]) < (thorough[1] - fast[1]) / a_db
+
+
+def test_kept_colours_stay_as_they_are(part: np.ndarray) -> None:
+    data = kmcodec.encode(part, 24, rdo=200, keep=["#ff00ff", "#00ffff"])
+    palette = kmcodec.loads(data).palette.tolist()
+    assert [255, 0, 255] in palette
+    assert [0, 255, 255] in palette
+
+
+def test_a_given_palette_is_stored_whole_and_in_its_order(part: np.ndarray) -> None:
+    palette = np.random.default_rng(3).integers(0, 256, (40, 3), np.uint8)
+    plain, chosen = (kmcodec.loads(kmcodec.encode(part, palette=palette, rdo=rdo)) for rdo in (0, 100))
+    np.testing.assert_array_equal(chosen.palette, palette)
+    assert (chosen.labels != plain.labels).any()
+
+
+def test_a_palette_without_alpha_serves_a_picture_with_it(part: np.ndarray) -> None:
+    pixels = np.dstack([part, np.full(part.shape[:2], 200, np.uint8)])
+    palette = np.random.default_rng(3).integers(0, 256, (9, 3), np.uint8)
+    assert kmcodec.loads(kmcodec.encode(pixels, palette=palette, rdo=100)).palette.shape == (9, 3)
+
+
+def test_colours_that_save_little_are_dropped() -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:, 32:] = 200
+    pixels[5, 5] = (3, 3, 3)
+    assert len(kmcodec.loads(kmcodec.encode(pixels, 3, rdo=100)).palette) == 2
+
+
+def test_transparency_counts_like_a_colour(part: np.ndarray) -> None:
+    alpha = np.where(np.add.outer(np.arange(128), np.arange(128)) < 128, 0, 255).astype(np.uint8)
+    decoded = kmcodec.decode(kmcodec.encode(np.dstack([part, alpha]), 64, rdo=100))
+    assert (np.abs(decoded[..., 3].astype(int) - alpha) < 128).mean() > 0.98
+
+
+@given(pixels=pictures, options=targets, effort=st.sampled_from([4, 5]), space=st.sampled_from(["srgb", "oklab"]))
+def test_every_picture_can_be_reduced(pixels: np.ndarray, options: dict[str, Any], effort: int, space: Any) -> None:
+    decoded = kmcodec.decode(kmcodec.encode(pixels, effort=effort, space=space, **options))
+    assert decoded.shape == pixels.shape
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_bytes_do_not_depend_on_threads(photo: np.ndarray, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "_LEAST_BAND_PIXELS", 1 << 13)
+    assert kmcodec.encode(photo, 64, rdo=60, threads=threads) == kmcodec.encode(photo, 64, rdo=60)
+
+
+def test_an_indexed_image_has_no_pixels_to_choose_labels_for(icon: kmcodec.IndexedImage) -> None:
+    with pytest.raises(ValueError, match="need pixels"):
+        kmcodec.encode(icon, rdo=10)
+
+
+def test_without_a_compiler_it_says_what_is_missing(part: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chooser, "compiled_kernel", lambda: None)
+    with pytest.raises(RuntimeError, match="installed without a C compiler"):
+        kmcodec.encode(part, rdo=10)
+
+
+# the pass over the labels
+
+
+@given(data=st.data(), context_set=st.sampled_from(ContextSet), look_ahead=st.booleans(), settle=st.booleans())
+def test_a_pass_takes_only_labels_that_may_be_used(
+    data: st.DataObject, context_set: ContextSet, look_ahead: bool, settle: bool
+) -> None:
+    count = data.draw(st.sampled_from([2, 3, 8, 17, 64, 257, 5000]))
+    height, width = data.draw(st.tuples(st.integers(1, 8), st.integers(1, 8)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 9)))
+    palette = rng.integers(0, 256, (count, 3), np.uint8)
+    used = rng.random(count) < 0.5
+    used[0] = True
+    colors = labels._colors(palette, used, SRGB)
+    assert used[colors.neighbors].all(where=used[:, None])
+    nearest = rng.choice(np.flatnonzero(used), (height, width)).astype(np.uint16)
+    pixels = rng.integers(-1024, 1024, (height, width, 4), np.int16)
+    weights = rng.integers(50, 1025, (height, width), np.uint16)
+    model = chooser.LabelChooser((height, width), palette, Parameters(context_set, 10))
+    price = data.draw(st.sampled_from([1, 1000, 10**9]))
+    chosen = model.run(nearest, colors, pixels, weights, nearest, price=price, look_ahead=look_ahead, settle=settle)
+    assert used[chosen].all()
+
+
+@pytest.mark.parametrize("name", ["labels", "weights", "nearest", "pixels"])
+def test_a_pass_refuses_arrays_that_do_not_fit(name: str) -> None:
+    palette = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    colors = labels._colors(palette, np.ones(2, bool), SRGB)
+    arrays = {
+        "labels": np.zeros((4, 4), np.uint8),
+        "pixels": np.zeros((4, 4, 4), np.int16),
+        "weights": np.full((4, 4), 256, np.uint16),
+        "nearest": np.zeros((4, 4), np.uint8),
+    }
+    arrays[name] = arrays[name][:3]
+    model = chooser.LabelChooser((4, 4), palette, Parameters(ContextSet.MIDDLE, 8))
+    with pytest.raises(ValueError, match="do not fit each other"):
+        model.run(colors=colors, price=16, look_ahead=True, settle=True, **arrays)
+
+
+def test_what_is_flat_and_cheap_stays_as_it_is() -> None:
+    pixels = np.full((40, 40, 3), 90, np.uint8)
+    pixels[:20] = 160
+    palette = np.array([[90] * 3, [160] * 3], np.uint8)
+    source = source_of(pixels, histogram(pixels), SRGB)
+    image = choose_labels(source, palette, 500.0, fixed=np.zeros(2, bool), effort=5, threads=1)
+    np.testing.assert_array_equal(image.to_pixels(), pixels)
+
+
+# weights
+
+
+def test_errors_count_less_where_a_picture_is_busy() -> None:
+    pixels = np.full((60, 60, 3), 128, np.uint8)
+    pixels[:, 30:] = np.random.default_rng(0).integers(0, 256, (60, 30, 1))
+    weights = activity_weights(pixels)
+    assert weights[:, :25].min() > 3 * weights[:, 35:].max()
+    assert abs(weights[:, :25].mean() + weights[:, 35:].mean() - 2 * 256) < 60
+
+
+def test_weights_do_not_depend_on_blocks(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = activity_weights(photo)
+    monkeypatch.setattr(activity, "BLOCK_PIXELS", 1000)
+    np.testing.assert_array_equal(activity_weights(photo), whole)
+
+
+# quality
+
+
+def test_quality_goes_from_8_colours_to_all() -> None:
+    settings = [setting_at(quality) for quality in (-46, 1, 48, 95, 100)]
+    assert [setting.colors for setting in settings] == [1, 8, 64, 512, 65_536]
+    assert settings[-1].share == 0
+
+
+def test_colours_and_worth_move_against_each_other() -> None:
+    settings = [setting_at(quality / 4) for quality in range(4, 401)]
+    colors = [setting.colors for setting in settings]
+    worth = [setting.rdo * setting.share for setting in settings]
+    assert colors == sorted(colors)
+    assert max(b / a for a, b in pairwise(worth) if a) < 1.3
+
+
+def test_size_and_psnr_rise_with_quality(photo: np.ndarray) -> None:
+    curve = [measured(photo, kmcodec.encode(photo, quality=quality)) for quality in (1, 20, 40, 60, 80, 95, 100)]
+    assert curve == sorted(curve)
+    assert all(low < high for (_, low), (_, high) in pairwise(curve))
+    assert curve[-1][1] == math.inf
+
+
+def test_a_picture_of_few_colours_loses_nothing_at_quality_90(icon: kmcodec.IndexedImage) -> None:
+    pixels = icon.to_pixels()
+    np.testing.assert_array_equal(kmcodec.decode(kmcodec.encode(pixels, quality=90)), pixels)
+
+
+# targets
+
+
+@pytest.mark.parametrize("psnr", [24, 29.3, 35, 41])
+def test_a_psnr_is_reached_and_little_more(photo: np.ndarray, psnr: float) -> None:
+    assert psnr <= measured(photo, kmcodec.encode(photo, psnr_db=psnr))[1] <= psnr + 0.1
+
+
+@pytest.mark.parametrize("size", [6000, 15_000, 30_000, 70_000])
+def test_a_size_is_kept_and_nearly_used(photo: np.ndarray, size: int) -> None:
+    assert 0.98 * size <= len(kmcodec.encode(photo, max_bytes=size)) <= size
+
+
+def test_a_size_counts_the_metadata_too(part: np.ndarray) -> None:
+    noise = np.random.default_rng(0).bytes(3000)
+    assert len(kmcodec.encode(part, max_bytes=6000, metadata=kmcodec.Metadata(icc=noise))) <= 6000
+
+
+def test_what_has_few_colours_reaches_any_psnr(icon: kmcodec.IndexedImage) -> None:
+    pixels = icon.to_pixels()
+    np.testing.assert_array_equal(kmcodec.decode(kmcodec.encode(pixels, psnr_db=90)), pixels)
+
+
+def test_a_size_that_nothing_fits_is_an_error(part: np.ndarray) -> None:
+    with pytest.raises(kmcodec.TargetError, match=r"15 bytes cannot be reached: 2. are the least, with one colour"):
+        kmcodec.encode(part, max_bytes=15)
+
+
+def test_a_psnr_that_65536_colours_do_not_reach_is_an_error() -> None:
+    values = np.arange(70_000, dtype=np.uint32).reshape(250, 280)
+    pixels = np.stack([values % 256, values // 256 % 256, values // 65_536 * 7], axis=2).astype(np.uint8)
+    with pytest.raises(kmcodec.TargetError, match=r"90 dB cannot be reached: [5-8].* dB is the most"):
+        kmcodec.encode(pixels, psnr_db=90)
+
+
+@pytest.mark.parametrize(
+    "target", [Target(psnr_db=31), Target(max_bytes=5000), Target(max_bytes=3), Target(psnr_db=99)]
+)
+def test_a_search_takes_at_most_eight_encodings(part: np.ndarray, target: Target) -> None:
+    trials: list[Trial] = []
+    with suppress(kmcodec.TargetError):
+        encode_for(target, part, Options(), kmcodec.Metadata(), coding=None, effort=4, threads=1, watch=trials.append)
+    assert 1 <= len(trials) <= MOST_TRIALS == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"rdo": 5, "quality": 50}, "rdo and quality exclude each other"),
+        ({"psnr_db": 30, "max_bytes": 5}, "psnr_db and max_bytes exclude each other"),
+        ({"rdo": -1}, "rdo must be from 0"),
+        ({"rdo": math.nan}, "rdo must be from 0"),
+        ({"quality": 0.5}, "quality must be from 1 to 100"),
+        ({"psnr_db": 0}, "psnr_db must be above 0"),
+        ({"psnr_db": math.inf}, "psnr_db must be above 0"),
+        ({"max_bytes": 0}, "max_bytes must be at least 1"),
+        ({"quality": 50, "dither": "ordered"}, "quality and dither exclude each other"),
+        ({"rdo": 5, "lossless": True}, "rdo and lossless exclude each other"),
+        ({"psnr_db": 30, "colors": 5}, "psnr_db and colors exclude each other"),
+        ({"max_bytes": 30, "palette": np.zeros((1, 3), np.uint8)}, "max_bytes and palette exclude each other"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: str, part: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=says):
+        kmcodec.encode(part, **options)
+
+
+# the search
+
+
+def searched(value_at: Callable[[float], float], low: float, high: float, *, must_exceed: bool) -> list[float]:
+    """The places tried, from 0 to 100, where values are thought to rise by 1 a step."""
+    tried: list[float] = []
+
+    def value(place: float) -> float:
+        tried.append(place)
+        return value_at(place)
+
+    search(value, Scale(0.0, 100.0, slope=1.0, start=50.0), Goal(low, high, must_exceed=must_exceed))
+    return tried
+
+
+@given(
+    slope=st.floats(0.2, 5),
+    bend=st.floats(-0.8, 0.8),
+    wanted=st.floats(2, 98),
+)
+def test_a_smooth_curve_is_met_soon(slope: float, bend: float, wanted: float) -> None:
+    def curve(place: float) -> float:
+        return slope * (place + bend * place * (place - 100) / 100)
+
+    low = curve(wanted)
+    tried = searched(curve, low, low + slope, must_exceed=True)
+    assert low <= curve(tried[-1]) <= low + slope
+    assert len(set(tried)) == len(tried) <= MOST_TRIALS
+
+
+@pytest.mark.parametrize(("must_exceed", "end"), [(True, 100.0), (False, 0.0)])
+def test_a_search_does_not_give_up_before_the_end_of_the_scale(must_exceed: bool, end: float) -> None:
+    tried = searched(lambda place: place / 10 + (0 if must_exceed else 1000), 500, 501, must_exceed=must_exceed)
+    assert tried[-1] == end
+
+
+def test_a_jump_over_the_goal_ends_the_search_on_its_two_sides() -> None:
+    tried = searched(lambda place: place if place < 33.3 else math.inf, 40, 41, must_exceed=True)
+    assert len(tried) <= MOST_TRIALS
+    assert min(place for place in tried if place >= 33.3) < 40
