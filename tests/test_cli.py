@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,6 +158,10 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "a.png", "-o", ""], "-o needs a name"),
         (["encode", "a.png", "-d", ""], "-d needs a name"),
         (["encode", "a.png", "--nothing"], "No such option"),
+        (["encode", "a.png", "-q", "0"], "error: quality must be from 1 to 100, not 0.0"),
+        (["encode", "a.png", "--psnr", "30", "--max-bytes", "9"], "error: psnr and max-bytes exclude each other"),
+        (["encode", "a.png", "--quality", "30", "-k", "9"], "error: quality and colors exclude each other"),
+        (["encode", "a.png", "--rdo", "30", "--dither", "ordered"], "error: rdo and dither exclude each other"),
         (["encode", "a.png", "--lossless", "-k", "256"], "error: lossless and colors exclude each other"),
         (["encode", "a.png", "--lossless", "--dither", "ordered"], "error: lossless and dither exclude each other"),
         (["encode", "a.png", "--palette", "p.gpl", "-k", "4"], "error: palette and colors exclude each other"),
@@ -273,6 +279,33 @@ def test_demo_shows_size_against_quality() -> None:
     assert run.returncode == 0
     assert "16 files written, and read back as exactly the pixels encoded." in text(run.stdout)
     assert max(map(len, text(run.stdout).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("options", "fits"),
+    [
+        (["--quality", "30"], lambda report: report["output_bytes"] < 15_000),
+        (["-q", "70"], lambda report: report["psnr_db"] > 32),
+        (["--psnr", "30"], lambda report: 30 <= report["psnr_db"] <= 30.1),
+        (["--max-bytes", "20000"], lambda report: 19_600 <= report["output_bytes"] <= 20_000),
+        (["--rdo", "80", "-k", "64"], lambda report: report["colors"] <= 64),
+    ],
+)
+def test_a_file_can_be_asked_to_be_good_or_small(
+    options: list[str], fits: Callable[[dict[str, Any]], bool], folder: Path
+) -> None:
+    run = kmcodec_run("encode", "photo.png", "--json", *options, cwd=folder)
+    report = json.loads(run.stdout)
+    assert fits(report)
+    assert report["output_bytes"] == (folder / "photo.kmc").stat().st_size
+
+
+def test_what_cannot_be_reached_is_said_and_nothing_is_written(folder: Path) -> None:
+    run = kmcodec_run("encode", "photo.png", "--max-bytes", "5", cwd=folder)
+    assert (run.returncode, run.stdout) == (1, b"")
+    error = r"kmcodec: error: photo\.png: 5 bytes cannot be reached: \d+ are the least, with one colour\n"
+    assert re.fullmatch(error, text(run.stderr))
+    assert not (folder / "photo.kmc").exists()
 
 
 def test_lossless_keeps_all_colours(folder: Path) -> None:
