@@ -40,7 +40,10 @@ function marker(index, x, y, color) {
     () => svg("path", { d: `M${x} ${y + r + 1}l${r + 1} ${-2 * r}h${-2 * r - 2}z` }),
   ];
   const shape = shapes[index % shapes.length]();
-  shape.setAttribute("fill", color);
+  const hollow = index % (2 * shapes.length) >= shapes.length;
+  shape.setAttribute("fill", hollow ? "var(--ground)" : color);
+  shape.setAttribute("stroke", color);
+  shape.setAttribute("stroke-width", 1.5);
   return shape;
 }
 
@@ -117,8 +120,10 @@ function drawCurves() {
 
 function drawLegend() {
   byId("legend").replaceChildren(...data.series.map((series, i) => {
+    const dashed = data.means.every((mean) => mean.series !== series.name || mean.alone);
     const sample = svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true", class: "series" },
-      svg("line", { x1: 0, x2: 26, y1: 7, y2: 7, stroke: series.color, "stroke-width": 2 }), marker(i, 13, 7, series.color));
+      svg("line", { x1: 0, x2: 26, y1: 7, y2: 7, stroke: series.color, "stroke-width": 2, "stroke-dasharray": dashed ? "6 4" : "none" }));
+    if (!dashed) sample.append(marker(i, 13, 7, series.color));
     const button = element("button", { type: "button", "aria-pressed": "true" }, sample, series.name);
     button.addEventListener("click", () => {
       if (!hidden.delete(series.name)) hidden.add(series.name);
