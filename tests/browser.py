@@ -46,7 +46,7 @@ class Browser:
 
         self._process = subprocess.Popen(
             command,
-            preexec_fn=connect,  # noqa: PLW1509
+            preexec_fn=connect,
             pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -66,7 +66,9 @@ class Browser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._session = None
         self._send("Browser.close")
         try:

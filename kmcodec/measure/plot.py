@@ -56,7 +56,7 @@ def plot_of(sweep: Sweep, kind: Literal["png", "svg"]) -> bytes:
     columns = min(2, len(qualities))
     rows = math.ceil(len(qualities) / columns)
     width, height = _PANEL_INCHES
-    with rc_context({"svg.hashsalt": "kmcodec"}):  # the same file every time
+    with rc_context({"svg.hashsalt": "kmcodec", "svg.fonttype": "none"}):  # the same file every time, and text as text
         figure = Figure(figsize=(width * columns, height * rows + 0.9), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).reshape(-1)
         found = means(sweep.records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import TypeAlias
@@ -18,7 +18,7 @@ Unit: TypeAlias = Sequence[Task]
 _DIED = "the process that worked on it died, perhaps for lack of memory"
 
 
-def run(units: Sequence[Unit], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+def run(units: Sequence[Unit], jobs: int, make_bench: Callable[[], Bench] = Bench) -> Iterator[tuple[Task, Outcome]]:
     """
     Run tasks, as many at a time as there are jobs.
 
@@ -27,26 +27,27 @@ def run(units: Sequence[Unit], jobs: int) -> Iterator[tuple[Task, Outcome]]:
     Args:
         units: The tasks.
         jobs: How many processes, at least 1.
+        make_bench: What measures in each.
 
     Yields:
         Tasks and what came of them, as they are done.
     """
     if jobs == 1 or len(units) < 2:
-        bench = Bench()
+        bench = make_bench()
         for unit in units:
             for task in unit:
                 yield task, bench.run(task)
         return
-    yield from _run_in_processes(units, min(jobs, len(units)))
+    yield from _run_in_processes(units, min(jobs, len(units)), make_bench)
 
 
 class _Worker:
     """A process, and the tasks that it has been sent and not yet answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_bench: Callable[[], Bench]) -> None:
         context = get_context("spawn")  # forks of a process with threads may hang
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, make_bench), daemon=True)
         self._process.start()
         theirs.close()
         self.tasks: list[Task] = []
@@ -62,12 +63,14 @@ class _Worker:
         self.connection.close()
 
 
-def _run_in_processes(units: Sequence[Unit], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+def _run_in_processes(
+    units: Sequence[Unit], jobs: int, make_bench: Callable[[], Bench]
+) -> Iterator[tuple[Task, Outcome]]:
     waiting = iter(units)
     workers: dict[object, _Worker] = {}
     try:
         for _ in range(jobs):
-            worker = _Worker()
+            worker = _Worker(make_bench)
             workers[worker.connection] = worker
             worker.start(next(waiting, ()))
         while busy := [worker.connection for worker in workers.values() if worker.tasks]:
@@ -80,7 +83,7 @@ def _run_in_processes(units: Sequence[Unit], jobs: int) -> Iterator[tuple[Task, 
                     outcome = _lost(task)
                     worker.stop()
                     del workers[ready]
-                    rest, worker = worker.tasks, _Worker()
+                    rest, worker = worker.tasks, _Worker(make_bench)
                     workers[worker.connection] = worker
                     worker.start(rest)
                 yield task, outcome
@@ -98,10 +101,10 @@ def _lost(task: Task) -> Outcome:
     )
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, make_bench: Callable[[], Bench]) -> None:
     """What a worker does: answer every task of a unit, then wait for the next unit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops its workers
-    bench = Bench()
+    bench = make_bench()
     while True:
         try:
             unit: list[Task] = connection.recv()
