@@ -22,6 +22,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--hide-scrollbars",  # else a screenshot of the whole page, which needs none, is wider than the page was
     "--remote-debugging-pipe",
 )
 
