@@ -36,7 +36,7 @@ from kmcodec.measure.peers import PEERS, Peer
 from kmcodec.measure.pictures import expand
 from kmcodec.measure.records import COLUMNS, Point, record_from_json
 from kmcodec.measure.state import StateError, read_state
-from kmcodec.measure.sweeps import Settings
+from kmcodec.measure.sweeps import Settings, kept_file
 
 QUICK = {"colors": (4, 16), "peers": ("png8", "jpeg"), "peer_quality": (30, 80)}
 
@@ -135,7 +135,7 @@ def test_figures_are_those_of_the_files(picture: NamedPicture, tmp_path: Path) -
     original = picture.content.astype(float)
     for record in result:
         ending = {"kmcodec": ".kmc", "png8": ".png", "jpeg": ".jpg"}[record.codec]
-        file = tmp_path / f"photo-{record.codec}-{record.setting.replace(' ', '-')}{ending}"
+        file = tmp_path / "photo" / f"{record.codec}-{record.setting.replace(' ', '-')}{ending}"
         decoded = kmcodec.read(file) if record.codec == "kmcodec" else np.asarray(Image.open(file).convert("RGB"))
         assert record.file_bytes == file.stat().st_size
         assert record.bits_per_pixel == 8 * record.file_bytes / (96 * 128)
@@ -294,9 +294,22 @@ def test_a_codec_without_alpha_skips_pictures_that_have_it(photo: np.ndarray) ->
     ]
 
 
+def test_two_pictures_of_one_name_are_refused(picture: NamedPicture) -> None:
+    with pytest.raises(ValueError, match="two pictures are named photo: measure them apart"):
+        sweep([picture, picture])
+
+
+def test_files_are_kept_apart_whatever_their_pictures_are_called(tmp_path: Path) -> None:
+    point = Point(codec="kmcodec", colors=16, rdo=2.5)
+    kept = [kept_file(tmp_path, name, point) for name in ("x.png", "a/x.png", "/b/x.png", "../../../x.jpg")]
+    assert len(set(kept)) == 4
+    assert all(path.is_relative_to(tmp_path) for path in kept)
+    assert kept[1] == tmp_path / "a/x.png/kmcodec-K-16-rdo-2.5.kmc"
+
+
 def test_peers_of_a_palette_take_up_to_256_colours_and_it_is_said() -> None:
     settings = Settings(colors=(64, 1024), peers=("png8", "jpeg"))
-    assert [point.colors for point in settings.points() if point.codec == "png8"] == [64]
+    assert [point.colors for point in settings.points if point.codec == "png8"] == [64]
     assert list(settings.limits()) == ["png8"]
 
 

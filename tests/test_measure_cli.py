@@ -68,7 +68,7 @@ def test_all_outputs_agree(folder: Path) -> None:
     assert (run.returncode, text(run.stderr)) == (0, "")
     records = json.loads((folder / "o/a.json").read_text(encoding="utf-8"))["records"]
     sizes = sorted(record["file_bytes"] for record in records)
-    assert sizes == sorted(path.stat().st_size for path in (folder / "o/f").iterdir())
+    assert sizes == sorted(path.stat().st_size for path in (folder / "o/f").rglob("*.*") if path.is_file())
     assert len((folder / "o/a.csv").read_text(encoding="utf-8").splitlines()) == 13
     page = (folder / "o/a.html").read_text(encoding="utf-8")
     assert all(f'data-value="{size}"' in page for size in sizes)

@@ -95,11 +95,15 @@ def progress(names: Sequence[str]) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def progress_of(total: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar over many steps with the time that is left, gone when they are done; told what each step was."""
+def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
+    """
+    A progress bar over many steps with the time that is left, gone when they are done.
+
+    It is told what each step was, and whether it was work; those that were none are not counted.
+    """
     global _bar
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _what, _is_work: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -123,8 +127,15 @@ def progress_of(total: int) -> Iterator[Callable[[str], None]]:
     ) as bar:
         task = bar.add_task("", total=total)
         _bar = bar
+
+        def advance(what: str, is_work: bool) -> None:
+            if is_work:
+                bar.update(task, advance=1, description=what)
+            else:
+                bar.update(task, total=(bar.tasks[0].total or 1) - 1)
+
         try:
-            yield lambda what: bar.update(task, advance=1, description=what)
+            yield advance
         finally:
             _bar = None
 

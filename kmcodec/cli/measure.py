@@ -95,7 +95,7 @@ class _Names(click.ParamType[Any]):
     help="Processes at work. Several are done sooner; the times they tell are longer.",
 )
 @click.option("--resume", metavar="F.jsonl", help="Append every record to this file, and take from it what is there.")
-@click.option("--files", metavar="DIR", type=click.Path(file_okay=False), help="Keep the encoded files in this folder.")
+@click.option("--files", metavar="DIR", type=click.Path(file_okay=False), help="Keep the encoded files here.")
 @click.option("--csv", metavar="F", help="Write all records as CSV; - is standard output, instead of the table.")
 @click.option("--json", metavar="F", help="Write records, means and BD-rates as JSON; - is standard output.")
 @click.option("--plot", metavar="F.png|F.svg", help="Draw the curves.")
@@ -153,7 +153,7 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     sweep, encoded, interrupted = _run(settings, pictures, options)
     if sweep.records:
         _report(sweep, pictures, encoded, options)
-    _finish(sweep, len(pictures) * len(settings.points()), options, interrupted)
+    _finish(sweep, len(pictures) * len(settings.points), options, interrupted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ def _chosen(names: tuple[str, ...] | None, known: Sequence[str]) -> tuple[str, .
 
 def _chosen_codecs(options: _Options, settings: Settings) -> None:
     """Raise ValueError for codecs that are named and not measured."""
-    points = settings.points()
+    points = settings.points
     codecs = {point.codec for point in points} | set(settings.missing)
     for name in _chosen(options.views, ()) or ():
         if name not in codecs:
@@ -268,7 +268,10 @@ def _run(
     """What was measured, the files that the page shows, and whether it ended before its time."""
     from kmcodec.measure import sweeps
 
-    collector = sweeps.Collector(settings, pictures)
+    try:
+        collector = sweeps.Collector(settings, pictures)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     encoded: dict[tuple[str, Point], bytes] = {}
     steps = sweeps.measure(
         settings,
@@ -280,7 +283,7 @@ def _run(
         keep=_shown_by(options),
     )
     interrupted = False
-    total = len(pictures) * len(settings.points())
+    total = len(pictures) * len(settings.points)
     done: set[tuple[str, Point]] = set()
     with progress_of(total) as advance, closing(steps):
         try:
@@ -291,7 +294,7 @@ def _run(
                         encoded[step.picture, step.point] = step.encoded
                     _complain_once(step)
                     if (step.picture, step.point) not in done:
-                        advance(f"{step.picture}: {step.point.codec}, {step.point.setting}")
+                        advance(f"{step.picture}: {step.point.codec}, {step.point.setting}", step.fresh)
                     done.add((step.picture, step.point))
         except KeyboardInterrupt:
             interrupted = True

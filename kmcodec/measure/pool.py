@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -14,6 +15,9 @@ from kmcodec.measure.records import Failure
 
 Unit: TypeAlias = Sequence[Task]
 """Tasks that share work, and so a process: those of one picture and one codec."""
+
+_SECONDS_TO_END = 2
+"""After which a process that is deep in a library is not waited for any longer."""
 
 _DIED = "the process that worked on it died, perhaps for lack of memory"
 
@@ -59,6 +63,8 @@ class _Worker:
 
     def stop(self) -> None:
         self._process.terminate()
+        self._process.join(_SECONDS_TO_END)
+        self._process.kill()
         self._process.join()
         self.connection.close()
 
@@ -104,6 +110,7 @@ def _lost(task: Task) -> Outcome:
 def _serve(connection: Connection, make_bench: Callable[[], Bench]) -> None:
     """What a worker does: answer every task of a unit, then wait for the next unit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops its workers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files of peers are removed
     bench = make_bench()
     while True:
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -63,11 +65,12 @@ class Settings:
         if not self.quality and not self.colors:
             raise ValueError("there is nothing to sweep: give colors or quality")
 
-    @property
+    @cached_property
     def missing(self) -> dict[str, str]:
         """Peers that are not on this machine, and what they lack."""
         return {name: lack for name in self.peers if (lack := PEERS[name].missing())}
 
+    @cached_property
     def points(self) -> list[Point]:
         """Every codec at every setting, those of one codec in a row; without the peers that are missing."""
         own = (
@@ -190,12 +193,12 @@ def sweep(
         jobs: Processes. More than one finish sooner and tell longer times of each point; a script then needs the usual
             `if __name__ == "__main__":`.
         resume: JSON-lines file that records are appended to as they are made, and taken from if they are there.
-        files: Folder to keep the encoded files in.
+        files: Folder to keep the encoded files in, a folder for each picture.
         max_pixels: Most pixels of a picture; None for no limit.
         watch: Told of every step.
 
     Raises:
-        ValueError: An argument is out of range, unknown, or excludes another.
+        ValueError: An argument is out of range, unknown, or excludes another; or two pictures have one name.
         StateError: `resume` is a file of something else.
         OSError: `resume` or `files` cannot be written.
         ImportError: A library that a metric needs is not installed.
@@ -222,10 +225,13 @@ class Collector:
     """Gathers steps into a sweep, in order, whenever it is asked for."""
 
     def __init__(self, settings: Settings, pictures: Sequence[Source]) -> None:
+        for name, count in Counter(map(name_of, pictures)).items():
+            if count > 1:
+                raise ValueError(f"two pictures are named {name}: measure them apart")
         self._missing = settings.missing
         self._order = {
             (name_of(source), point): i
-            for i, (source, point) in enumerate((source, point) for source in pictures for point in settings.points())
+            for i, (source, point) in enumerate((source, point) for source in pictures for point in settings.points)
         }
         self._records: dict[int, Record] = {}
         self._failures: list[Failure] = []
@@ -298,11 +304,13 @@ def check_libraries(metrics: Sequence[str]) -> None:
         metrics_module.ssimulacra2(probe, probe)
 
 
-def file_name(picture: str, point: Point) -> str:
-    """Under which an encoded file is kept: picture, codec, setting, and the codec's ending."""
+def kept_file(folder: Path, picture: str, point: Point) -> Path:
+    """Where an encoded file is kept: in a folder named as the picture, by codec, setting, and the codec's ending."""
     ending = ".kmc" if point.codec == OWN else PEERS[point.codec].ending
     setting = point.setting.replace("λ", "rdo").replace(",", "").replace(" ", "-")
-    return f"{PurePath(picture).stem}-{point.codec}-{setting}{ending}"
+    path = PurePath(picture)
+    parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    return folder.joinpath(*parts, f"{point.codec}-{setting}{ending}")
 
 
 def _tasks(
@@ -314,7 +322,7 @@ def _tasks(
         sha256 = sha256_of(source) if known else ""
     except (OSError, ImportError):
         sha256 = ""  # whoever loads it will say so
-    for point in settings.points():
+    for point in settings.points:
         record = known.get(key_of(sha256, point, tool_of(point.codec))) if sha256 else None
         if record is not None and has_metrics(record, names, _SMALLEST_SIDE):
             record = replace(record, picture=name_of(source))
@@ -348,8 +356,9 @@ def _step(task: Task, outcome: Outcome, said: set[Failure]) -> Step:
 
 
 def _write(folder: Path, task: Task, data: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / file_name(name_of(task.source), task.point), data)
+    file = kept_file(folder, name_of(task.source), task.point)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, data)
 
 
 def _each(values: Sequence[float]) -> list[float]:
