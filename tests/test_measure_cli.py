@@ -141,6 +141,30 @@ def test_a_file_that_exists_is_found_before_the_work(folder: Path) -> None:
     assert (folder / "a.csv").read_text() == "old"
 
 
+def test_a_report_that_cannot_be_written_does_not_cost_the_others(folder: Path) -> None:
+    run = measure_run("one.png", *QUICK, "--csv", "/dev/full", "--json", "a.json", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == "kmcodec: error: /dev/full: No space left on device\n"
+    assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == 6
+
+
+def test_what_is_measured_is_reported_even_if_it_cannot_be_kept(folder: Path) -> None:
+    (folder / "kept").mkdir()
+    (folder / "kept/one.png").write_text("in the way of a folder")
+    run = measure_run("one.png", *QUICK, "--files", "kept", "--json", "a.json", cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr) == "kmcodec: error: kept/one.png: is a file, not a folder\n"
+    assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == 1
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "none/s.jsonl", "."])
+def test_a_file_to_resume_from_must_be_one_that_can_be_written(folder: Path, name: str) -> None:
+    run = measure_run("one.png", *QUICK, "--resume", name, cwd=folder)
+    assert run.returncode == 1
+    assert text(run.stderr).startswith(f"kmcodec: error: {name}: ")
+    assert len(text(run.stderr).splitlines()) == 1
+
+
 def test_a_file_to_resume_from_that_is_something_else_is_named(folder: Path) -> None:
     run = measure_run("one.png", *QUICK, "--resume", "one.png", cwd=folder)
     assert run.returncode == 1

@@ -13,7 +13,7 @@ import click
 
 from kmcodec.cli import options as common
 from kmcodec.cli.console import progress_of, say, say_error, say_warning
-from kmcodec.cli.jobs import STDIO, failures_of, shown_output, write_output
+from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, write_output
 from kmcodec.files import check_target
 
 if TYPE_CHECKING:
@@ -150,10 +150,11 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
         say_warning(f"{name} is missing: {lack}")
     for name, limit in settings.limits().items():
         say_warning(f"{name} has {limit}")
-    sweep, encoded, interrupted = _run(settings, pictures, options)
-    if sweep.records:
-        _report(sweep, pictures, encoded, options)
-    _finish(sweep, len(pictures) * len(settings.points), options, interrupted)
+    sweep, encoded, stopped = _run(settings, pictures, options)
+    whole = not sweep.records or _report(sweep, pictures, encoded, options)
+    _finish(sweep, len(pictures) * len(settings.points), options, stopped)
+    if not whole:
+        sys.exit(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,8 +265,8 @@ def _check(options: _Options, settings: Settings) -> None:
 
 def _run(
     settings: Settings, pictures: Sequence[Source], options: _Options
-) -> tuple[Sweep, dict[tuple[str, Point], bytes], bool]:
-    """What was measured, the files that the page shows, and whether it ended before its time."""
+) -> tuple[Sweep, dict[tuple[str, Point], bytes], int]:
+    """What was measured, the files that the page shows, and the exit code if it ended before its time, else 0."""
     from kmcodec.measure import sweeps
 
     try:
@@ -282,7 +283,7 @@ def _run(
         max_pixels=options.max_pixels,
         keep=_shown_by(options),
     )
-    interrupted = False
+    stopped = 0
     total = len(pictures) * len(settings.points)
     done: set[tuple[str, Point]] = set()
     with progress_of(total) as advance, closing(steps):
@@ -297,8 +298,11 @@ def _run(
                         advance(f"{step.picture}: {step.point.codec}, {step.point.setting}", step.fresh)
                     done.add((step.picture, step.point))
         except KeyboardInterrupt:
-            interrupted = True
-    return collector.result(), encoded, interrupted
+            stopped = _INTERRUPTED
+        except Failure as failure:  # the disk is full: what is measured is reported all the same
+            say_error(str(failure))
+            stopped = 1
+    return collector.result(), encoded, stopped
 
 
 def _shown_by(options: _Options) -> Callable[[Point], bool]:
@@ -318,33 +322,38 @@ def _complain_once(step: Step) -> None:
 
 def _report(
     sweep: Sweep, pictures: Sequence[Source], encoded: dict[tuple[str, Point], bytes], options: _Options
-) -> None:
+) -> bool:
+    """Print and write all that was asked for; false if a part of it failed."""
     from kmcodec.measure.files import csv_of, json_of
+    from kmcodec.measure.page import page_of
+    from kmcodec.measure.plot import plot_of
 
     if not options.uses_stdout:
         _print_tables(sweep, options.reference)
-    if options.csv is not None:
-        _write(options.csv, csv_of(sweep).encode(), options)
-    if options.json is not None:
-        _write(options.json, json_of(sweep).encode(), options)
-    if options.plot is not None:
-        from kmcodec.measure.plot import plot_of
-
-        _write(options.plot, plot_of(sweep, "svg" if options.plot.lower().endswith(".svg") else "png"), options)
-    if options.html is not None:
-        from kmcodec.measure.page import page_of
-
-        shown = () if options.views == ("none",) else pictures
-        with failures_of(options.html):
-            page = page_of(sweep, shown, encoded).encode()
-        _write(options.html, page, options)
+    is_svg = options.plot is not None and options.plot.lower().endswith(".svg")
+    shown = () if options.views == ("none",) else pictures
+    outputs: list[tuple[str | None, Callable[[], bytes]]] = [
+        (options.csv, lambda: csv_of(sweep).encode()),
+        (options.json, lambda: json_of(sweep).encode()),
+        (options.plot, lambda: plot_of(sweep, "svg" if is_svg else "png")),
+        (options.html, lambda: page_of(sweep, shown, encoded).encode()),
+    ]
+    written = [_write(name, make, options) for name, make in outputs if name is not None]
+    return all(written)
 
 
-def _write(name: str, data: bytes, options: _Options) -> None:
-    with failures_of(name):
-        write_output(name, data, overwrite=options.overwrite)
+def _write(name: str, make: Callable[[], bytes], options: _Options) -> bool:
+    """Write a report. One that fails is said, and does not keep the others from being written."""
+    try:
+        with failures_of(name):
+            data = make()
+            write_output(name, data, overwrite=options.overwrite)
+    except Failure as failure:
+        say_error(str(failure))
+        return False
     if name != STDIO:
         say(f"{shown_output(name)}: {len(data)} bytes", err=options.uses_stdout)
+    return True
 
 
 def _print_tables(sweep: Sweep, reference: str | None) -> None:
@@ -363,16 +372,15 @@ def _print_tables(sweep: Sweep, reference: str | None) -> None:
         console.print(bd_table_of(rates, against, pictures), highlight=False)
 
 
-def _finish(sweep: Sweep, total: int, options: _Options, interrupted: bool) -> None:
+def _finish(sweep: Sweep, total: int, options: _Options, stopped: int) -> None:
     """Name what failed or is not there, once more, in the end; and exit."""
     failed = [failure for failure in sweep.failures if not failure.skipped]
     if failed and len(sweep.failures) + len(sweep.records) > 1:
         say_error(f"{len(failed)} failed:")
         for failure in failed:
             say(f"  {' '.join(str(failure).split())}", err=True)
-    if interrupted:
+    if stopped == _INTERRUPTED:
         kept = f"kept in {options.resume}; the same command goes on" if options.resume else "reported"
         say_error(f"interrupted: {len(sweep.records)} of {total} points are measured and {kept}")
-        sys.exit(_INTERRUPTED)
-    if failed:
-        sys.exit(1)
+    if stopped or failed:
+        sys.exit(stopped or 1)

@@ -34,12 +34,14 @@ def read_state(file: FileName) -> dict[str, Record]:
         file: JSON lines, each an object with `key` and `record`.
 
     Raises:
-        StateError: A line is something else.
+        StateError: A line is something else, or it is no regular file.
         OSError: It cannot be read.
     """
     path = Path(file)
     if not path.exists():
         return {}
+    if not path.is_file():  # a device may never end
+        raise StateError("is no file that records could be taken from")
     records: dict[str, Record] = {}
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):

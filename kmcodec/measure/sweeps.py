@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -287,9 +288,9 @@ def measure(
         for task, outcome in run(units, jobs):
             if outcome.record is not None:
                 append(outcome.record)
+            yield _step(task, outcome, said)
             if folder is not None and outcome.encoded is not None:
                 _write(folder, task, outcome.encoded)
-            yield _step(task, outcome, said)
 
 
 def check_libraries(metrics: Sequence[str]) -> None:
@@ -357,7 +358,11 @@ def _step(task: Task, outcome: Outcome, said: set[Failure]) -> Step:
 
 def _write(folder: Path, task: Task, data: bytes) -> None:
     file = kept_file(folder, name_of(task.source), task.point)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        wrong = next(path for path in file.parents if path.exists() and not path.is_dir())
+        raise OSError(errno.ENOTDIR, "is a file, not a folder", str(wrong)) from None
     write_whole(file, data)
 
 

@@ -79,11 +79,12 @@ def bd_table_of(rates: Sequence[BdRate], reference: str, pictures: int) -> Table
     from rich.table import Table
 
     qualities = [quality for quality in QUALITIES if any(rate.quality == quality.column for rate in rates)]
+    notes = ["geometric means"] if pictures > 1 else []
+    if any(rate.pictures < pictures for rate in rates):
+        notes.append(f"(n): of n of {pictures} pictures, the others share no range of quality")
     table = Table(
         title=f"Bytes at equal quality, against {reference} (BD-rate)",
-        caption=None
-        if pictures == 1
-        else f"geometric means; (n): of n of {pictures} pictures, the others share no range of quality",
+        caption="; ".join(notes) or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
