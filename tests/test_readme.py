@@ -13,13 +13,16 @@ import pytest
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
+MEASURED = "".join(f"{codec} K {k} True\n" for codec in ("kmcodec", "png8") for k in (16, 64))
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_examples_run(tmp_path: Path, photo_file: Path) -> None:
     (tmp_path / "photo.png").write_bytes(photo_file.read_bytes())
-    for example, printed in zip(blocks("python"), ["256 256 64\n", ""], strict=True):
+    for example, printed in zip(blocks("python"), ["256 256 64\n", "", MEASURED], strict=True):
         run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (run.returncode, run.stdout, run.stderr) == (0, printed, "")
 

@@ -21,6 +21,7 @@ from kmcodec.cli.demo import demo
 from kmcodec.cli.encode import encode
 from kmcodec.cli.info import info
 from kmcodec.cli.jobs import Failure
+from kmcodec.cli.measure import measure
 
 _PROGRAM = "kmcodec"
 
@@ -47,7 +48,7 @@ def cli(context: click.Context) -> None:
         context.exit(2)
 
 
-for _command in (encode, decode, info, demo):
+for _command in (encode, decode, info, measure, demo):
     cli.add_command(_command)
 
 

@@ -101,6 +101,52 @@ def show_step(text: str) -> None:
 
 
 @contextmanager
+def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
+    """
+    A progress bar over many steps with the time that is left, gone when they are done.
+
+    It is told what each step was, and whether it was work; those that were none are not counted.
+    """
+    global _bar
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _what, _is_work: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = [
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left"),
+    ]
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        speed_estimate_period=300,
+        expand=True,
+    ) as bar:
+        task = bar.add_task("", total=total)
+        _bar = bar
+
+        def advance(what: str, is_work: bool) -> None:
+            if is_work:
+                bar.update(task, advance=1, description=what)
+            else:
+                bar.update(task, total=(bar.tasks[0].total or 1) - 1)
+
+        try:
+            yield advance
+        finally:
+            _bar = None
+
+
+@contextmanager
 def _no_bar() -> Iterator[None]:
     """Take the bar off the screen for a moment: a line printed over it would be torn, whichever stream it is on."""
     if _bar is None:
