@@ -32,6 +32,7 @@ _WORTH = 48  # bits; a colour that saves less error than these are worth is drop
 _DROP_LIMIT = 1024  # colours; the search compares all pairs of them
 _THOROUGH_FROM = 5  # effort
 _LEAST_BAND_PIXELS = 1 << 19  # each band learns anew: at half of this a photo takes 1.5 % more bytes
+_MOST_BANDS = 16  # each keeps its model, of up to 20 MB, from pass to pass
 _MOST_TRIED = 5  # effort of the choice of a model to price labels with; they will change anyway
 
 _Sums = npt.NDArray[np.float64]
@@ -44,15 +45,13 @@ class Source:
     A picture, and what does not change from one trial to the next.
 
     Attributes:
-        pixels: Shape (height, width, C).
-        colors: Their histogram.
+        colors: The histogram of its pixels.
         space: Where distances are measured.
         points: Where the histogram's colours are, shape (n, 4).
         places: The place of each pixel's colour in the histogram, shape (height, width).
         weights: How much each pixel's error counts, shape (height, width).
     """
 
-    pixels: Pixels
     colors: Histogram
     space: Space
     points: npt.NDArray[np.int16]
@@ -63,7 +62,7 @@ class Source:
 def source_of(pixels: Pixels, colors: Histogram, space: Space) -> Source:
     """Prepare a picture, of which `colors` is the histogram."""
     places = map_pixels(pixels, colors.keys, np.arange(len(colors), dtype=np.int32))
-    return Source(pixels, colors, space, _points(colors.colors, space), places, activity_weights(pixels))
+    return Source(colors, space, _points(colors.colors, space), places, activity_weights(pixels))
 
 
 def choose_labels(
@@ -179,9 +178,9 @@ class _Passes:
 
 
 def _band_height(width: int, height: int) -> int:
-    """Rows of a band: a power of two of them, each of at least half a megapixel."""
+    """Rows of a band: a power of two of them, up to 16, each of at least half a megapixel."""
     count = 1
-    while width * height >= 2 * count * _LEAST_BAND_PIXELS:
+    while count < _MOST_BANDS and width * height >= 2 * count * _LEAST_BAND_PIXELS:
         count *= 2
     return -(-height // min(count, height))
 
