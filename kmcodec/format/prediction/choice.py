@@ -74,21 +74,20 @@ def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, 
         labels: Of the whole picture.
         palette: Its palette.
         strip_pixels: Pixels of a strip: tables are sized for that.
-        effort: Up to 3 takes what is fast to decode photos with; up to 5 tries whether the picture is one; 6 and 7 try
-            what is likely smallest; 8 and 9 try all.
+        effort: Up to 3 takes what is fast to decode photos with; up to 5 tries whether a large picture is one; 6 and 7
+            try what is likely smallest, as 4 and 5 do of a small one; 8 and 9 try all.
         threads: How many threads may work; None for one a core.
     """
     if effort <= _NO_TRIAL:
         return fast_parameters(strip_pixels, len(palette))[0]
-    candidates = (
-        fast_parameters if effort <= _FAST_ONLY else likely_parameters if effort <= _LIKELY_ONLY else all_parameters
-    )
-    tries = candidates(strip_pixels, len(palette))
-    sample = _sample(labels, _FAST_SAMPLE_PIXELS if effort <= _FAST_ONLY else _SAMPLE_PIXELS)
+    weigh_time = effort <= _FAST_ONLY and labels.size > _FAST_SAMPLE_PIXELS
+    unhurried = likely_parameters if effort <= _LIKELY_ONLY else all_parameters
+    tries = (fast_parameters if weigh_time else unhurried)(strip_pixels, len(palette))
+    sample = _sample(labels, _FAST_SAMPLE_PIXELS if weigh_time else _SAMPLE_PIXELS)
 
     def cost(parameters: Parameters) -> float:
         total = sum(map(_entropy, encode_flags(sample, palette, parameters)))
-        handicapped = effort <= _FAST_ONLY and parameters.context_set is ContextSet.GRAPHICS
+        handicapped = weigh_time and parameters.context_set is ContextSet.GRAPHICS
         return total * _GRAPHICS_HANDICAP if handicapped else total
 
     costs = run_on_cores(cost, tries, threads)
