@@ -122,7 +122,7 @@ def test_splitting_streams_inverts_joining(shares: list[float], count: int, seed
     flags = [(rng.random(count) < share).astype(np.uint8) for share in shares]
     packed = [np.packbits(stream, bitorder="little").tobytes() for stream in flags]
     joined = join_streams([Flags(stream, count) for stream in packed])
-    assert split_streams(joined, len(packed), count) == [stream.rstrip(b"\0") for stream in packed]
+    assert split_streams(joined, len(packed), len(packed) * count) == [stream.rstrip(b"\0") for stream in packed]
 
 
 def test_every_form_of_a_stream_is_used_where_it_is_smallest() -> None:
@@ -165,6 +165,20 @@ def test_damaged_streams_are_named(data: bytes, says: str, form: str, monkeypatc
         monkeypatch.setattr(kernel, "_compiled", None)
     with pytest.raises(FormatError, match=says):
         split_streams(data, 2, 200)
+
+
+def test_streams_share_the_flags_that_a_strip_can_have() -> None:
+    two_of_200_flags = b"\x13\x03" + b"\xc7\x01" * 2  # each a gap of 199, and a wrong guess
+    assert [len(stream) for stream in split_streams(two_of_200_flags, 2, 400)] == [25, 25]
+    with pytest.raises(FormatError, match="gaps is damaged"):
+        split_streams(two_of_200_flags, 2, 350)
+
+
+@pytest.mark.parametrize("label", [4, 5, 65535])
+def test_a_label_past_the_palette_is_not_encoded(label: int) -> None:
+    labels = np.array([[0, 1], [2, label]], np.uint16)
+    with pytest.raises(ValueError, match="out of range"):
+        kernel.encode_flags(labels, np.arange(12, dtype=np.uint8).reshape(4, 3), Parameters(ContextSet.DEEP, 8))
 
 
 def test_symbols_that_expand_beyond_the_limit_are_refused() -> None:

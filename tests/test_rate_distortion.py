@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Inexact, localcontext
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from kmcodec.format.prediction import chooser
 from kmcodec.format.prediction.parameters import ContextSet, Parameters
 from kmcodec.metrics import psnr_db
 from kmcodec.quantizer import SRGB, Options, histogram
-from kmcodec.rate_distortion import MOST_TRIALS, Target, Trial, activity, encode_for, labels
+from kmcodec.rate_distortion import MOST_TRIALS, Target, Trial, activity, encode_for, labels, target
 from kmcodec.rate_distortion.activity import activity_weights
 from kmcodec.rate_distortion.labels import choose_labels, source_of
 from kmcodec.rate_distortion.quality import setting_at
@@ -106,6 +107,14 @@ def test_transparency_counts_like_a_colour(part: np.ndarray) -> None:
     assert (np.abs(decoded[..., 3].astype(int) - alpha) < 128).mean() > 0.98
 
 
+def test_what_is_under_full_transparency_does_not_matter(part: np.ndarray) -> None:
+    alpha = np.where(np.arange(128) < 64, 255, 0).astype(np.uint8)[None].repeat(128, axis=0)
+    hidden = part.copy()
+    hidden[:, 64:] = np.random.default_rng(0).integers(0, 256, (128, 64, 3))
+    files = {kmcodec.encode(np.dstack([pixels, alpha]), 64, rdo=50) for pixels in (part, hidden)}
+    assert len(files) == 1
+
+
 @given(pixels=pictures, options=targets, effort=st.sampled_from([4, 5]), space=st.sampled_from(["srgb", "oklab"]))
 def test_every_picture_can_be_reduced(pixels: np.ndarray, options: dict[str, Any], effort: int, space: Any) -> None:
     decoded = kmcodec.decode(kmcodec.encode(pixels, effort=effort, space=space, **options))
@@ -178,6 +187,18 @@ def test_what_is_flat_and_cheap_stays_as_it_is() -> None:
     np.testing.assert_array_equal(image.to_pixels(), pixels)
 
 
+@pytest.mark.parametrize("name", ["labels", "nearest"])
+def test_a_pass_refuses_labels_past_the_palette(name: str) -> None:
+    palette = np.array([[0, 0, 0], [255, 255, 255], [9, 9, 9]], np.uint8)
+    colors = labels._colors(palette, np.ones(3, bool), SRGB)
+    arrays = {"labels": np.zeros((4, 4), np.uint16), "nearest": np.zeros((4, 4), np.uint16)}
+    arrays[name][3, 3] = 3
+    model = chooser.LabelChooser((4, 4), palette, Parameters(ContextSet.MIDDLE, 8))
+    points, weights = np.zeros((4, 4, 4), np.int16), np.full((4, 4), 256, np.uint16)
+    with pytest.raises(ValueError, match="out of range"):
+        model.run(colors=colors, pixels=points, weights=weights, price=16, look_ahead=True, settle=True, **arrays)
+
+
 # weights
 
 
@@ -210,6 +231,15 @@ def test_colours_and_worth_move_against_each_other() -> None:
     worth = [setting.rdo * setting.share for setting in settings]
     assert colors == sorted(colors)
     assert max(b / a for a, b in pairwise(worth) if a) < 1.3
+    assert [worth[0], worth[4 * 47], worth[4 * 94], worth[-1]] == [800, 100, 12.5, 0]
+
+
+def test_a_quality_means_the_same_in_any_decimal_context() -> None:
+    with localcontext() as context:
+        context.prec = 3
+        context.traps[Inexact] = True
+        careless = [setting_at(quality) for quality in (7.72, 50.5, 97.1)]
+    assert careless == [setting_at(quality) for quality in (7.72, 50.5, 97.1)]
 
 
 def test_size_and_psnr_rise_with_quality(photo: np.ndarray) -> None:
@@ -248,7 +278,7 @@ def test_what_has_few_colours_reaches_any_psnr(icon: kmcodec.IndexedImage) -> No
 
 
 def test_a_size_that_nothing_fits_is_an_error(part: np.ndarray) -> None:
-    with pytest.raises(kmcodec.TargetError, match=r"15 bytes cannot be reached: 2. are the least, with one colour"):
+    with pytest.raises(kmcodec.TargetError, match=r"15 bytes cannot be reached: 2. are the least"):
         kmcodec.encode(part, max_bytes=15)
 
 
@@ -260,13 +290,29 @@ def test_a_psnr_that_65536_colours_do_not_reach_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [Target(psnr_db=31), Target(max_bytes=5000), Target(max_bytes=3), Target(psnr_db=99)]
+    "wanted", [Target(psnr_db=31), Target(max_bytes=5000), Target(max_bytes=3), Target(psnr_db=99)]
 )
-def test_a_search_takes_at_most_eight_encodings(part: np.ndarray, target: Target) -> None:
+def test_a_search_takes_at_most_eight_encodings(part: np.ndarray, wanted: Target) -> None:
     trials: list[Trial] = []
     with suppress(kmcodec.TargetError):
-        encode_for(target, part, Options(), kmcodec.Metadata(), coding=None, effort=4, threads=1, watch=trials.append)
+        encode_for(wanted, part, Options(), kmcodec.Metadata(), coding=None, effort=4, threads=1, watch=trials.append)
     assert 1 <= len(trials) <= MOST_TRIALS == 8
+
+
+@pytest.mark.parametrize(
+    ("size", "quality", "trials"), [(98, 30.0, 1), (100, 30.0, 1), (40, math.inf, 1), (97, 30.0, 8)]
+)
+def test_a_size_within_two_percent_ends_the_search_and_so_does_a_lossless_one(
+    size: int, quality: float, trials: int, icon: kmcodec.IndexedImage
+) -> None:
+    tried = []
+
+    def trial_at(place: float) -> Trial:
+        tried.append(place)
+        return Trial(place, icon, bytes(size if place <= 50 else 200), quality)
+
+    assert len(target._best(trial_at, 100).data) == size
+    assert len(tried) <= trials
 
 
 @pytest.mark.parametrize(

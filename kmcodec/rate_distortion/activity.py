@@ -8,6 +8,7 @@ import numpy.typing as npt
 from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.format.prediction.chooser import WEIGHT_ONE
 from kmcodec.indexed import Pixels
+from kmcodec.quantizer.color import premultiply
 
 _RADIUS = 2
 _FLOOR = 30  # variance at which an error is half hidden
@@ -44,7 +45,8 @@ def activity_weights(pixels: Pixels) -> npt.NDArray[np.uint16]:
 def _inverse_deviation(pixels: Pixels, top: int, bottom: int) -> npt.NDArray[np.uint32]:
     """(variance + 30)^−½ in steps of 2⁻²⁰; integers, and square roots, which are the same everywhere."""
     above, below = min(_RADIUS, top), min(_RADIUS, len(pixels) - bottom)
-    block = pixels[top - above : bottom + below].astype(np.int32)
+    block = premultiply(pixels[top - above : bottom + below].reshape(-1, pixels.shape[2])).astype(np.int32)
+    block = block.reshape(-1, *pixels.shape[1:])
     luma = sum(share * block[..., channel] for channel, share in enumerate(_LUMA)) // sum(_LUMA)
     margins = ((_RADIUS - above, _RADIUS - below), (_RADIUS, _RADIUS))
     luma = np.pad(luma, margins, mode="edge")

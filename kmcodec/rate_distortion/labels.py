@@ -3,9 +3,9 @@ Labels and palette chosen together for little error and few bits.
 
 The nearest colour is the best label for PSNR and a poor one for size: a slightly worse colour is often much easier to
 predict. Each pixel takes the label of least weight · squared error + λ · bits (entropy-constrained quantisation: Chou,
-Lookabaugh and Gray 1989), the bits being those of the model that will code it; then the palette moves to the means of
-its pixels, colours that are not worth their bits are dropped, and a second pass goes over the labels of the first with
-the model warm.
+Lookabaugh and Gray 1989), the bits being those of the model of predicted coding, which serves plain coding too. Then
+the palette moves to the means of its pixels, colours that are not worth their bits are dropped, and a second pass goes
+over the labels of the first with the model warm.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def choose_labels(
         source: The picture.
         palette: Where to start, in tree order, such as the quantiser's; shape (K, C).
         rdo: λ, what a bit is worth in squared error of a pixel, red, green and blue together; > 0.
-        fixed: Which colours stay as and where they are, shape (K,). If all are, so does their order.
+        fixed: Which colours stay as they are, shape (K,). If all are, their order stays too.
         effort: From 5 on two passes that look ahead; below one that does not, in a sixth of the time.
         threads: How many threads may work; None for one a core. The result does not depend on it.
 
@@ -93,10 +93,11 @@ def choose_labels(
     """
     if len(palette) == 1:
         return IndexedImage(palette, np.zeros(source.places.shape, np.uint8))
-    passes = _Passes(source, palette, rdo, effort=effort, threads=threads)
     used = np.ones(len(palette), bool)
-    labels = passes.nearest_labels(palette, used)
-    labels = passes.run(labels, palette, used, settle=False)
+    nearest = _nearest_of_colors(source, palette, used)
+    labels = nearest[source.places]
+    passes = _Passes(source, palette, labels, rdo, effort=effort, threads=threads)
+    labels = passes.run(labels, palette, used, nearest, settle=False)
     if effort >= _THOROUGH_FROM:
         sums = passes.weighted_sums(labels, palette)
         palette = _refitted(palette, sums, fixed, source.space)
@@ -104,7 +105,8 @@ def choose_labels(
             palette, np.bincount(labels.reshape(-1), minlength=len(palette)), fixed, passes.worth, source.space
         )
         labels = _among(used, palette, source.space)[labels].astype(labels.dtype)
-        labels = passes.run(labels, palette, used, settle=True)
+        nearest = _nearest_of_colors(source, palette, used)
+        labels = passes.run(labels, palette, used, nearest, settle=True)
     palette = _refitted(palette, passes.plain_sums(labels, palette), fixed, source.space)
     return _tidied(palette, labels, fixed)
 
@@ -112,7 +114,9 @@ def choose_labels(
 class _Passes:
     """Choosers of all bands of a picture, warm from pass to pass."""
 
-    def __init__(self, source: Source, palette: Palette, rdo: float, *, effort: int, threads: int | None) -> None:
+    def __init__(
+        self, source: Source, palette: Palette, labels: Labels, rdo: float, *, effort: int, threads: int | None
+    ) -> None:
         height, width = source.places.shape
         rows = _band_height(width, height)
         self._source, self._threads = source, threads
@@ -121,19 +125,15 @@ class _Passes:
         self._price = max(1, round(price * PRICE_ONE))
         self.worth = _WORTH * price
         self._look_ahead = effort >= _THOROUGH_FROM
-        nearest = self.nearest_labels(palette, np.ones(len(palette), bool))
-        parameters = choose(nearest, palette, rows * width, effort=min(effort, _MOST_TRIED), threads=threads)
+        parameters = choose(labels, palette, rows * width, effort=min(effort, _MOST_TRIED), threads=threads)
         self._choosers = [LabelChooser((band.stop - band.start, width), palette, parameters) for band in self._bands]
 
-    def nearest_labels(self, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:
-        """The label of the used colour nearest to each pixel."""
-        return self._nearest_of_colors(palette, used)[self._source.places]
-
-    def run(self, labels: Labels, palette: Palette, used: npt.NDArray[np.bool_], *, settle: bool) -> Labels:
-        """A pass over all bands."""
+    def run(
+        self, labels: Labels, palette: Palette, used: npt.NDArray[np.bool_], nearest: Labels, *, settle: bool
+    ) -> Labels:
+        """A pass over all bands; `nearest` is the label of the used colour nearest to each of the histogram."""
         source = self._source
         colors = _colors(palette, used, source.space)
-        nearest = self._nearest_of_colors(palette, used)
 
         def choose_band(job: tuple[LabelChooser, slice]) -> Labels:
             chooser, rows = job
@@ -172,9 +172,10 @@ class _Passes:
         total: _Sums = np.sum(run_on_cores(sum_band, self._bands, self._threads), axis=0)
         return total
 
-    def _nearest_of_colors(self, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:
-        nearest = label_colors(self._source.colors.colors, palette[used], self._source.space)
-        return np.flatnonzero(used)[nearest].astype(label_dtype(len(palette)))
+
+def _nearest_of_colors(source: Source, palette: Palette, used: npt.NDArray[np.bool_]) -> Labels:
+    nearest = label_colors(source.colors.colors, palette[used], source.space)
+    return np.flatnonzero(used)[nearest].astype(label_dtype(len(palette)))
 
 
 def _band_height(width: int, height: int) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 LOWEST_QUALITY = -46.0
 """Where one colour is left. The scale that users see begins at 1, with 8 colours; searches may go below."""
@@ -15,7 +16,7 @@ KNEE = 95.0
 """Up to here colours are few and λ matters; from here colours become many, and λ vanishes."""
 
 _COLORS_TIMES_RDO = 6400
-_EVENNESS = 1.5
+_DECIMAL = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[])  # not the caller's
 _GRID = 8
 """Numbers of colours tried while they double."""
 
@@ -52,9 +53,10 @@ def setting_at(quality: float) -> Setting:
     exponent = 9 + 7 * share if share else 3 + 6 * (quality - 1) / (KNEE - 1)
     wanted = _power_of_two(exponent)
     colors = round(wanted if share else _power_of_two(round(_GRID * exponent) / _GRID))
-    return Setting(colors, _COLORS_TIMES_RDO / colors, (1 - share) * (colors / wanted) ** _EVENNESS)
+    evened = colors / wanted * math.sqrt(colors / wanted)
+    return Setting(colors, _COLORS_TIMES_RDO / colors, (1 - share) * evened)
 
 
 def _power_of_two(exponent: float) -> float:
     """As decimal gives it, which is the same everywhere; libraries' powers are not."""
-    return float(Decimal(2) ** Decimal(exponent))
+    return float(_DECIMAL.power(Decimal(2), Decimal(exponent)))

@@ -13,7 +13,7 @@ from kmcodec.quantizer.histogram import keys_of_pixels
 from kmcodec.quantizer.labels import label_pixels, places_in_palette
 from kmcodec.quantizer.nearest import nearest
 from kmcodec.rate_distortion.labels import Source, choose_labels, source_of
-from kmcodec.rate_distortion.quality import HIGHEST_QUALITY, setting_at
+from kmcodec.rate_distortion.quality import setting_at
 
 _MOST_RDO = 1.5
 """
@@ -53,7 +53,7 @@ class Reducer:
         setting = setting_at(quality)
         palette = self._prepared.fit_palette(max(setting.colors, len(self._prepared.keep), 1))
         rdo = setting.share * min(setting.rdo, _MOST_RDO * self._mean_squared_error(palette))
-        if rdo == 0 or quality >= HIGHEST_QUALITY:
+        if rdo == 0:
             colors = self._prepared.colors
             space = self._prepared.options.metric
             return IndexedImage(palette, label_pixels(self._prepared.pixels, palette, colors, space=space))

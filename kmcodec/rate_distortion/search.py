@@ -13,6 +13,7 @@ _STEP = 1 / 64
 
 _OVERSHOOT = 1.2
 _MOST_CHANGE = 8
+_MOST_STAYS = 2
 _EDGE = 0.08  # least share of a bracket that a trial cuts off
 
 
@@ -56,18 +57,19 @@ class Goal:
 
 @dataclass(frozen=True)
 class _Point:
-    """A place tried, by how much its value exceeds the middle of the goal, and how much that still says."""
+    """A place tried, by how much its value exceeds the middle of the goal, and how often it stayed an end since."""
 
     place: float
     excess: float
-    trust: float = 1.0
+    stayed: int = 0
 
 
 def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None:
     """
     Try places until a value is within the goal, or nothing is left to try.
 
-    By secants; an end of the bracket that stays where it is counts half as much each time (the Illinois method).
+    By secants; an end of the bracket that has stayed twice counts half as much (as in the Illinois method), and after
+    that the bracket is halved: values may rise in steps.
 
     Args:
         value_at: Tries a place and gives its value, which may be infinite; it is called at most 8 times, and keeps what
@@ -87,10 +89,10 @@ def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None
         point = _Point(place, value - goal.middle)
         if value < goal.low:
             slope = _slope(below, point, slope)
-            below, above = point, above and replace(above, trust=above.trust / 2)
+            below, above = point, above and replace(above, stayed=above.stayed + 1)
         else:
             slope = _slope(point, above, slope)
-            above, below = point, below and replace(below, trust=below.trust / 2)
+            above, below = point, below and replace(below, stayed=below.stayed + 1)
         if below is None or above is None:
             place = _beyond(point, slope, scale)
         elif above.place - below.place <= _STEP:
@@ -120,11 +122,14 @@ def _beyond(point: _Point, slope: float, scale: Scale) -> float:
 def _between(below: _Point, above: _Point, slope: float) -> float:
     """Where the line through two trials meets the middle of the goal."""
     width = above.place - below.place
-    if math.isinf(above.excess):
+    stayed = max(below.stayed, above.stayed)
+    if stayed > _MOST_STAYS:
+        share = 0.5
+    elif math.isinf(above.excess):
         share = -below.excess / slope / width
     else:
-        ahead = -below.trust * below.excess
-        share = ahead / (ahead + above.trust * above.excess)
+        ahead = -below.excess / (2 if below.stayed == _MOST_STAYS else 1)
+        share = ahead / (ahead + above.excess / (2 if above.stayed == _MOST_STAYS else 1))
     place = _on_grid(below.place + max(_EDGE, min(share, 1 - _EDGE)) * width)
     return max(below.place + _STEP, min(place, above.place - _STEP))
 

@@ -140,43 +140,63 @@ def encode_for(
         return write(reducer.with_rdo(target.rdo))
     if target.quality is not None:
         return write(reducer.at_quality(target.quality))
-    trials: list[Trial] = []
 
-    def trial_at(quality: float) -> Trial:
+    def trial_at(place: float) -> Trial:
+        quality = _quality_at(place)
         image, data = write(reducer.at_quality(quality))
-        trials.append(Trial(quality, image, data, indexed_psnr_db(pixels, image)))
+        trial = Trial(quality, image, data, indexed_psnr_db(pixels, image))
         if watch is not None:
-            watch(trials[-1])
-        return trials[-1]
+            watch(trial)
+        return trial
 
-    best = (
-        _smallest(trials, trial_at, target.psnr_db)
-        if target.psnr_db is not None
-        else _best(trials, trial_at, target.max_bytes or 1)
-    )
+    if target.psnr_db is not None:
+        best = _smallest(trial_at, target.psnr_db)
+    else:
+        assert target.max_bytes is not None  # a target that is not none has one
+        best = _best(trial_at, target.max_bytes)
     return best.image, best.data
 
 
-def _smallest(trials: list[Trial], trial_at: Callable[[float], Trial], psnr_db: float) -> Trial:
+def _smallest(trial_at: Callable[[float], Trial], psnr_db: float) -> Trial:
+    best: Trial | None = None
+    most = 0.0
+
+    def value_at(place: float) -> float:
+        nonlocal best, most
+        trial = trial_at(place)
+        most = max(most, trial.psnr_db)
+        if trial.psnr_db >= psnr_db and (best is None or len(trial.data) < len(best.data)):
+            best = trial
+        return trial.psnr_db
+
     goal = Goal(psnr_db, psnr_db + _PSNR_TOLERANCE_DB, must_exceed=True)
-    search(lambda place: trial_at(_quality_at(place)).psnr_db, replace(_SCALE, slope=_DB_A_STEP), goal)
-    good = [trial for trial in trials if trial.psnr_db >= psnr_db]
-    if not good:
-        most = max(trial.psnr_db for trial in trials)
-        raise TargetError(f"a PSNR of {psnr_db:g} dB cannot be reached: {most:.2f} dB is the most, with 65536 colours")
-    return min(good, key=lambda trial: len(trial.data))
+    search(value_at, replace(_SCALE, slope=_DB_A_STEP), goal)
+    if best is None:
+        raise TargetError(f"a PSNR of {psnr_db:g} dB cannot be reached: {most:.2f} dB is the most")
+    return best
 
 
-def _best(trials: list[Trial], trial_at: Callable[[float], Trial], max_bytes: int) -> Trial:
-    high = math.log2(max_bytes)
-    goal = Goal(high + math.log2(1 - _SIZE_TOLERANCE), high, must_exceed=False)
-    scale = replace(_SCALE, slope=_DOUBLINGS_A_STEP)
-    search(lambda place: math.log2(len(trial_at(_quality_at(place)).data)), scale, goal)
-    small = [trial for trial in trials if len(trial.data) <= max_bytes]
-    if not small:
-        least = min(len(trial.data) for trial in trials)
-        raise TargetError(f"{max_bytes} bytes cannot be reached: {least} are the least, with one colour")
-    return max(small, key=lambda trial: trial.psnr_db)
+def _best(trial_at: Callable[[float], Trial], max_bytes: int) -> Trial:
+    best: Trial | None = None
+    least = 0
+    goal = Goal(math.log2(max_bytes) + math.log2(1 - _SIZE_TOLERANCE), math.log2(max_bytes), must_exceed=False)
+
+    def value_at(place: float) -> float:
+        nonlocal best, least
+        trial = trial_at(place)
+        size = len(trial.data)
+        least = min(size, least or size)
+        if size <= max_bytes and (best is None or trial.psnr_db > best.psnr_db):
+            best = trial
+        is_near = max_bytes - size <= _SIZE_TOLERANCE * max_bytes or trial.psnr_db == math.inf
+        return goal.middle if size <= max_bytes and is_near else math.log2(size)
+
+    search(value_at, replace(_SCALE, slope=_DOUBLINGS_A_STEP), goal)
+    if best is None:
+        raise TargetError(
+            f"{max_bytes} bytes cannot be reached: {least} are the least, with colours and metadata as asked"
+        )
+    return best
 
 
 def _quality_at(place: float) -> float:

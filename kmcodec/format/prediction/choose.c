@@ -181,8 +181,9 @@ INLINE int64_t next_cost(chooser *c, unsigned set, int lanes, const choose_job *
                          size_t pixel, int64_t limit) {
     const unsigned tried[5] = {look->n.W, job->nearest[pixel], labels[pixel], look->n.N, look->n.NE};
     for (int i = 0; i < 5; i++) {
+        if (!job->used[tried[i]]) continue;
         int64_t cost = error_cost(job, pixel, tried[i]);
-        if (!job->used[tried[i]] || cost >= limit) continue;
+        if (cost >= limit) continue;
         cost += (int64_t)job->lambda * label_bits(c, set, lanes, look, tried[i], bits_within(job, limit - cost));
         if (cost < limit) limit = cost;
     }
@@ -311,8 +312,18 @@ predict_status choose_open(uint32_t width, uint32_t height, const uint8_t *palet
     return PREDICT_OK;
 }
 
+static int all_below(const uint16_t *labels, size_t count, uint32_t colors) {
+    uint16_t most = 0;
+    for (size_t i = 0; i < count; i++) most = labels[i] > most ? labels[i] : most;
+    return most < colors;
+}
+
 predict_status choose_pass(chooser *c, const uint8_t *palette, const choose_job *job, uint16_t *labels) {
-    if (!job->lambda || job->reach < 0 || job->reach > MOST_REACH) return PREDICT_BAD_ARGUMENT;
+    const size_t pixels = (size_t)c->width * c->height;
+    const uint32_t colors = c->model.colors;
+    if (!job->lambda || job->reach < 0 || job->reach > MOST_REACH || !all_below(labels, pixels, colors) ||
+        !all_below(job->nearest, pixels, colors) || !all_below(job->neighbors, colors * (size_t)job->reach, colors))
+        return PREDICT_BAD_ARGUMENT;
     predict_status status = paint_model(&c->model, palette, c->channels);
     if (status) return status;
     for (int i = 0; i < 4; i++) memset(c->model.rows[i], 0, (c->width + 2 * MARGIN) * sizeof(uint16_t));

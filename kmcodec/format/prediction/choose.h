@@ -2,8 +2,8 @@
  *
  *     weight * squared error + lambda * bits,
  *
- * bits being what the model of predicted coding, learning as it goes, would spend on it.  Integers only, so that every
- * machine chooses the same.
+ * bits being what the model of predicted coding, learning as it goes, would spend on it.  Integers, and square roots, which
+ * every machine rounds the same.
  */
 #ifndef KMCODEC_CHOOSE_H
 #define KMCODEC_CHOOSE_H

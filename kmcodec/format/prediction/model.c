@@ -172,7 +172,6 @@ predict_status open_model(Model *m, uint32_t width, uint32_t height, const uint8
     m->step = m->bits % 4 && m->bits <= 9 && m->bits != 4 && m->bits != 7 ? 3 : 4;
     m->lanes = 1 << m->step;
     m->contexts = context_count(m->set);
-    m->inputs = m->contexts + ((m->set & COLOR_INPUT) != 0);
     m->flat_contexts = m->set & TEMPLATE_19 ? 4 : 3;
     m->rate_start = m->set & COLOR_INPUT ? 10000 : 20000;
     m->weight_sum = params.set == PREDICT_GRAPHICS ? 65536 : 40960;

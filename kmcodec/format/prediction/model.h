@@ -130,7 +130,7 @@ typedef struct {
 typedef struct {
     /* of the picture */
     unsigned set;
-    int bits, step, lanes, contexts, inputs;
+    int bits, step, lanes, contexts;
     uint32_t colors;
     ALIGNED(16) uint8_t limits[PREDICT_STREAMS - 1][MAX_LANES]; /* a stream begins above this; 16 = 1; 16 copies */
     uint8_t level_code[128];                                    /* 8 * stream by confidence */

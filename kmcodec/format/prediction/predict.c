@@ -80,10 +80,9 @@ INLINE void place_codes(const Model *m, int lanes, const int16_t *mixed, uint64_
 /* ---- buffers ------------------------------------------------------------------------------------- */
 
 /* Reading: a stream that ran out goes on as zeros; stay inside the zero padding, which lasts a row. */
-INLINE predict_status check_supply(Flags *f) {
+INLINE void hold_back(Flags *f) {
     for (int i = 0; i < PREDICT_STREAMS; i++)
         if (f->position[i] >> 3 > f->size[i]) f->position[i] = 8 * f->size[i];
-    return PREDICT_OK;
 }
 
 /* Writing: room for the most flags a row can add, zeroed. */
@@ -153,21 +152,27 @@ INLINE predict_status code_picture(const Model *model, Flags *flags, const int e
     predict_status status = PREDICT_OK;
     memset(&t, 0, sizeof t);
     for (uint32_t y = 0; y < height; y++, labels += width) {
-        status = encoding ? make_room(&f) : check_supply(&f);
-        if (status) break;
+        if (!encoding)
+            hold_back(&f);
+        else if ((status = make_room(&f)))
+            break;
         next_row(&m, width);
         uint16_t *row = m.rows[0] + MARGIN;
         const uint16_t *above = m.rows[1] + MARGIN, *above2 = m.rows[2] + MARGIN;
         if (set & (TEMPLATE_10 | TEMPLATE_19)) hash_templates(&m, width);
         for (uint32_t x = 0; x < width; x++) {
             unsigned label = encoding ? labels[x] : 0;
+            if (encoding && label >= m.colors) {
+                status = PREDICT_BAD_ARGUMENT;
+                break;
+            }
             Neighbours n = neighbours(row + x, above + x);
             if (n.flat && code_flat(&m, &f, encoding, set, row + x, above2 + x, x, label))
                 label = n.W;
             else
                 label = code_label(&m, &f, encoding, set, lanes, &n, row + x, above2 + x, x, &t, label);
-            if (label >= m.colors) {
-                status = encoding ? PREDICT_BAD_ARGUMENT : PREDICT_BAD_DATA;
+            if (!encoding && label >= m.colors) {
+                status = PREDICT_BAD_DATA;
                 break;
             }
             row[x] = (uint16_t)label;

@@ -37,6 +37,7 @@ class Form(IntEnum):
 
 _LONGEST = {Form.GAPS_31: 31, Form.GAPS_63: 63, Form.GAPS_127: 127, Form.GAPS_255: 255}
 _GAPS_BELOW = 0.3  # share of wrong guesses; far from where the forms cross, so that none is missed
+_LONG_GAPS_BELOW = 0.01
 _FIVES_ABOVE = 0.1
 _MATCHES_BELOW = 0.05  # so few wrong guesses repeat where the picture does
 _TRY_ALL_BELOW = 4096  # bytes, packed
@@ -56,7 +57,7 @@ def split_streams(data: bytes, count: int, limit: int) -> list[bytes]:
     Args:
         data: Table and streams.
         count: Number of streams.
-        limit: Most flags of a stream.
+        limit: Most flags of all streams.
 
     Returns:
         Packed flags of each stream, without zeros at the end.
@@ -80,6 +81,7 @@ def split_streams(data: bytes, count: int, limit: int) -> list[bytes]:
     for form, length in entries:
         streams.append(_load(Form(form), data[position : position + length], limit))
         position += length
+        limit -= max(0, 8 * len(streams[-1]) - 7)  # its last byte holds a flag that is used
     return streams
 
 
@@ -93,7 +95,8 @@ def _store(stream: Flags) -> tuple[Form, bytes]:
     if share > _FIVES_ABOVE:
         forms.append((Form.FIVES, compress_symbols(_to_fives(flags), matches=False)))
     if share < _GAPS_BELOW:
-        forms.append((Form.GAPS, _to_long_gaps(flags)))
+        if share < _LONG_GAPS_BELOW or len(packed) < _TRY_ALL_BELOW:
+            forms.append((Form.GAPS, _to_long_gaps(flags)))
         for form in _forms_of_gaps(share, len(packed)):
             gaps = _to_gaps(flags, _LONGEST[form])
             forms.append((form, compress_symbols(gaps, matches=share < _MATCHES_BELOW)))
