@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kmcodec.measure.sweeps import Settings, Step, Sweep
 
 _INTERRUPTED = 130
+_LARGE_PAGE = 50_000_000
+"""Bytes of a page that browsers take seconds to open."""
 
 
 class _Numbers(click.ParamType[Any]):
@@ -352,7 +354,8 @@ def _write(name: str, make: Callable[[], bytes], options: _Options) -> bool:
         say_error(str(failure))
         return False
     if name != STDIO:
-        say(f"{shown_output(name)}: {len(data)} bytes", err=options.uses_stdout)
+        hint = "; --views kmcodec would make it smaller" if name == options.html and len(data) > _LARGE_PAGE else ""
+        say(f"{shown_output(name)}: {len(data)} bytes{hint}", err=options.uses_stdout)
     return True
 
 
