@@ -294,6 +294,13 @@ def test_a_codec_without_alpha_skips_pictures_that_have_it(photo: np.ndarray) ->
     ]
 
 
+def test_arrays_may_be_grey_and_wrong_ones_are_named(photo: np.ndarray) -> None:
+    pictures = [NamedPicture("grey", photo[:40, :40, 0].copy()), NamedPicture("float", np.zeros((4, 4, 3)))]
+    result = sweep(pictures, colors=(4,), peers=())
+    assert [record.picture for record in result] == ["grey"]
+    assert str(result.failures[0]).startswith("float: image must be")
+
+
 def test_two_pictures_of_one_name_are_refused(picture: NamedPicture) -> None:
     with pytest.raises(ValueError, match="two pictures are named photo: measure them apart"):
         sweep([picture, picture])

@@ -76,6 +76,28 @@ def test_all_outputs_agree(folder: Path) -> None:
     assert f"o/a.html: {(folder / 'o/a.html').stat().st_size} bytes" in text(run.stdout)
 
 
+def test_the_page_has_the_pictures_of_the_codecs_that_are_chosen(folder: Path) -> None:
+    for views, shown in (("kmcodec", 2), ("jpeg,png8", 4), ("none", 0)):
+        run = measure_run("one.png", *QUICK, "--html", "a.html", "--views", views, "--overwrite", cwd=folder)
+        assert run.returncode == 0
+        page = (folder / "a.html").read_text(encoding="utf-8")
+        assert page.count('"figures":') == shown
+        assert page.count('class="picture-data"') == (1 if shown else 0)
+
+
+def test_any_codec_can_be_what_the_others_are_compared_with(folder: Path) -> None:
+    run = measure_run("one.png", *QUICK, "--reference", "png8", cwd=folder)
+    assert "Bytes at equal quality, against png8 (BD-rate)" in " ".join(text(run.stdout).split())
+
+
+def test_figures_taken_from_a_file_need_nothing_but_the_pictures_of_the_page(folder: Path) -> None:
+    for html in ([], ["--html", "a.html"]):
+        run = measure_run("one.png", *QUICK, "--resume", "s.jsonl", *html, cwd=folder)
+        assert run.returncode == 0
+    assert len((folder / "s.jsonl").read_text(encoding="utf-8").splitlines()) == 6
+    assert (folder / "a.html").read_text(encoding="utf-8").count('"figures":') == 6
+
+
 def test_standard_output_can_be_csv_or_json_alone(folder: Path) -> None:
     run = measure_run("one.png", *QUICK, "--json", "-", cwd=folder)
     assert len(json.loads(run.stdout)["records"]) == 6

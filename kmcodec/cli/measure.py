@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kmcodec.measure.sweeps import Settings, Step, Sweep
 
 _INTERRUPTED = 130
+_LARGE_PAGE = 50_000_000
+"""Bytes of a page that browsers take seconds to open."""
 
 
 class _Numbers(click.ParamType[Any]):
@@ -59,22 +61,32 @@ class _Names(click.ParamType[Any]):
 @click.command()
 @click.argument("inputs", metavar="IMAGE...", nargs=-1)
 @click.option("--samples", "with_samples", is_flag=True, help="Measure the pictures that come with kmcodec, too.")
-@click.option("-k", "--colors", metavar="N,N,...", type=_Numbers(int), help="Numbers of colours; 8,16,32,64,128,256.")
 @click.option(
-    "--rdo", metavar="λ,λ,...", type=_Numbers(float), help="λ of kmcodec, each with each number of colours; 0."
+    "-k", "--colors", metavar="N,N,...", type=_Numbers(int), help="Numbers of colours; 8,16,32,64,128,256 if not given."
 )
-@click.option("--quality", metavar="N,N,...", type=_Numbers(float), help="Qualities of kmcodec, 1 to 100, instead.")
+@click.option(
+    "--rdo",
+    metavar="λ,λ,...",
+    type=_Numbers(float),
+    help="λ of kmcodec, each with each number of colours; 0 if not given.",
+)
+@click.option(
+    "--quality",
+    metavar="N,N,...",
+    type=_Numbers(float),
+    help="Qualities of kmcodec, 1 to 100, instead of -k and --rdo.",
+)
 @click.option(
     "--peers",
     metavar="NAME,NAME,...",
     type=_Names(),
-    help="Codecs to compare with, or none, or all; see below. All but pngquant-dither if not given.",
+    help="Codecs to compare with, or none, or all; see above. All but pngquant-dither if not given.",
 )
 @click.option(
     "--peer-quality",
     metavar="N,N,...",
     type=_Numbers(float),
-    help="Qualities of the peers that have one, 0 to 100, each on its own scale; 10,25,40,55,70,85.",
+    help="Qualities of the peers that have one, 0 to 100, each on its own scale; 10,25,40,55,70,85 if not given.",
 )
 @click.option(
     "--metrics",
@@ -124,13 +136,13 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     kmcodec measure map.png -k 16,64,256 --rdo 0,50 --peers pngquant,webp
     kmcodec measure "shots/**/*.png" --metrics all --resume state.jsonl
 
-    Without dithering, which lowers every metric on purpose. A peer that is not installed is named.
+    The codecs, and how they run; one that is not installed is named:
 
     \b
     png              Pillow, optimize
     png8             Pillow's median cut, optimize
-    pngquant         pngquant --nofs, then oxipng level 4
-    pngquant-dither  the same with pngquant's usual dithering
+    pngquant         without dithering, as it lowers every metric; then oxipng level 4
+    pngquant-dither  the same with its usual dithering
     webp-lossless    Pillow, method 6, quality 100
     jxl-lossless     cjxl -d 0 -e 7
     jpeg             Pillow, 4:2:0, optimize, progressive
@@ -352,7 +364,8 @@ def _write(name: str, make: Callable[[], bytes], options: _Options) -> bool:
         say_error(str(failure))
         return False
     if name != STDIO:
-        say(f"{shown_output(name)}: {len(data)} bytes", err=options.uses_stdout)
+        hint = "; --views kmcodec would make it smaller" if name == options.html and len(data) > _LARGE_PAGE else ""
+        say(f"{shown_output(name)}: {len(data)} bytes{hint}", err=options.uses_stdout)
     return True
 
 

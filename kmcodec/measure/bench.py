@@ -167,5 +167,7 @@ def message_of(error: BaseException) -> str:
     if not text or isinstance(error, (KeyError, AssertionError)):
         return f"{type(error).__name__} {text}".strip()
     return (
-        text if isinstance(error, (ImageError, ImportError, ValueError, RuntimeError)) else text[:1].lower() + text[1:]
+        text
+        if isinstance(error, (ImageError, ImportError, TypeError, ValueError, RuntimeError))
+        else text[:1].lower() + text[1:]
     )

@@ -139,13 +139,13 @@ function drawLegend() {
 function drawBdRates() {
   const reference = byId("bd-reference").value;
   const rates = data.bdRates.filter((rate) => rate.reference === reference);
-  const many = data.pictures.length > 1;
+  const all = data.pictures.length;
   const head = element("tr", {}, element("th", { scope: "col" }, "codec"),
     ...data.qualities.map((quality) => element("th", { scope: "col", class: "number" }, quality.title.replace(", dB", ""))));
   const rows = data.series.filter((series) => rates.some((rate) => rate.series === series.name)).map((series) =>
     element("tr", {}, element("th", { scope: "row" }, series.name), ...data.qualities.map((quality) => {
       const rate = rates.find((each) => each.series === series.name && each.quality === quality.column);
-      const text = rate ? `${rate.percent > 0 ? "+" : ""}${rate.percent.toFixed(1)} %${many ? ` (${rate.pictures})` : ""}` : "–";
+      const text = rate ? `${rate.percent > 0 ? "+" : ""}${rate.percent.toFixed(1)} %${rate.pictures < all ? ` (${rate.pictures})` : ""}` : "–";
       return element("td", { class: "number" }, text);
     })));
   byId("bd").replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));

@@ -15,6 +15,7 @@ from kmcodec.files import FileName, is_url, open_binary
 from kmcodec.images import read_picture
 from kmcodec.indexed import Pixels
 from kmcodec.limits import DEFAULT_LIMITS
+from kmcodec.pixels import as_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class NamedPicture:
 
     Attributes:
         name: To be shown.
-        content: uint8, shape (height, width, 3 or 4); or an image file.
+        content: A uint8 array as of `kmcodec.encode`; or an image file.
     """
 
     name: str
@@ -93,11 +94,12 @@ def load(source: Source, *, max_pixels: int | None = DEFAULT_LIMITS.pixels) -> L
 
     Raises:
         ImageError: It is no image, damaged, or has too many pixels.
+        TypeError, ValueError: It is an array of another type or shape.
         OSError: It cannot be read.
         ImportError: A URL, and fsspec is not installed.
     """
     content = _content_of(source)
-    pixels = read_picture(content, max_pixels=max_pixels).pixels if isinstance(content, bytes) else content
+    pixels = read_picture(content, max_pixels=max_pixels).pixels if isinstance(content, bytes) else as_pixels(content)
     return LoadedPicture(name_of(source), sha256_of(NamedPicture("", content)), pixels)
 
 
