@@ -28,10 +28,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from kmcodec.measure import bd_rate
 from PIL import Image
 
 import kmcodec
+from kmcodec.measure import bd_rate
 from kmcodec.metrics import psnr_db
 from kmcodec.quantizer import Options
 from kmcodec.rate_distortion.reduce import Reducer
