@@ -17,7 +17,7 @@ KNEE = 95.0
 
 _COLORS_TIMES_RDO = 6400
 _DECIMAL = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[])  # not the caller's
-_GRID = 8
+_GRID = 16
 """Numbers of colours tried while they double."""
 
 
