@@ -1,4 +1,4 @@
-"""The page of `kmcodec measure --html`, in a real browser."""
+"""The page of `kmcodec measure --html`, as Chromium shows it."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ CHECK_BYTES = 4
 
 MOST_STRIP_PIXELS = 3 << 20
 """
-Smaller strips learn less, larger ones leave cores idle and make access to rows slow. Strips of at most 1.5 megapixels
-take 10 % more bytes of a large screenshot, and 24 % more of a terminal full of text.
+Smaller strips learn less, larger ones leave cores idle and make access to rows slow. In strips of about a megapixel a
+screenshot of 4 megapixels took 3 to 11 % more bytes, and a terminal full of text 26 to 31 % more.
 """
 
 

@@ -275,15 +275,15 @@ def measure(
     with appending(resume) as append:
         units: list[list[Task]] = []
         for source in pictures:
-            todo: list[Task] = []
+            remaining: list[Task] = []
             for task, record in _tasks(settings, source, known, max_pixels):
                 wanted = keep(task.point) or folder is not None
                 if record is None or wanted:
                     metrics = task.metrics if record is None else None
-                    todo.append(replace(task, metrics=metrics, keep=wanted))
+                    remaining.append(replace(task, metrics=metrics, keep=wanted))
                 if record is not None:
                     yield Step(picture=record.picture, point=task.point, record=record, fresh=False)
-            units += _by_codec(todo)
+            units += _by_codec(remaining)
         said: set[Failure] = set()
         for task, outcome in run(units, jobs):
             if outcome.record is not None:

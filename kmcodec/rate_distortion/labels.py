@@ -31,7 +31,7 @@ _WINDOW = 512  # colours before and after, in tree order, among which neighbours
 _WORTH = 48  # bits; a colour that saves less error than these are worth is dropped
 _DROP_LIMIT = 1024  # colours; the search compares all pairs of them
 _THOROUGH_FROM = 5  # effort
-_LEAST_BAND_PIXELS = 1 << 19  # each band learns anew: at half of this a photo takes 1.5 % more bytes
+_LEAST_BAND_PIXELS = 1 << 19  # each band learns anew: a photo in bands of 0.2 megapixels takes 1.5 % more bytes
 _MOST_BANDS = 16  # each keeps its model, of up to 20 MB, from pass to pass
 _MOST_TRIED = 5  # effort of the choice of a model to price labels with; they will change anyway
 
@@ -82,7 +82,7 @@ def choose_labels(
         palette: Where to start, in tree order, such as the quantiser's; shape (K, C).
         rdo: λ, what a bit is worth in squared error of a pixel, red, green and blue together; > 0.
         fixed: Which colours stay as they are, shape (K,). If all are, their order stays too.
-        effort: From 5 on two passes that look ahead; below one that does not, in a sixth of the time.
+        effort: From 5 on two passes that look ahead; below one that does not, in a third of the time.
         threads: How many threads may work; None for one a core. The result does not depend on it.
 
     Returns:

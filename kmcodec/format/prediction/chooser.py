@@ -98,7 +98,7 @@ class LabelChooser:
             weights: Of the squared errors of pixels, shape (height, width), 256 = 1.
             nearest: The label of the used colour nearest to each pixel, shape (height, width).
             price: Squared error that a bit is worth, 16 = 1; ≥ 1.
-            look_ahead: Whether the next pixel's cost counts, which takes twice the time.
+            look_ahead: Whether the next pixel's cost counts, which takes half as long again.
             settle: Whether neighbours should agree with what the pass before chose.
 
         Returns:
