@@ -110,7 +110,7 @@ def _fields(header: Header) -> dict[str, Any]:
         "header_bytes": len(header.encoded),
         "palette_bytes": len(header.stored_palette),
         "metadata": [
-            {"kind": item.kind.name.lower(), "bytes": item.size, "stored_bytes": len(item.stored)}
+            {"kind": _kind_name(item.kind), "bytes": item.size, "stored_bytes": len(item.stored)}
             for item in header.metadata
         ],
         "header_crc32": header.check[::-1].hex(),
@@ -130,6 +130,12 @@ def _parameters(header: Header) -> dict[str, Any]:
         "table_bits": parameters.table_bits,
         "flag_streams": parameters.streams,
     }
+
+
+def _kind_name(kind: int) -> str:
+    from kmcodec.format.container import MetadataKind
+
+    return MetadataKind(kind).name.lower() if kind in set(MetadataKind) else f"unknown kind {kind}"
 
 
 def _table(fields: dict[str, Any]) -> str:
