@@ -10,6 +10,9 @@ from kmcodec.errors import FormatError
 MIN_TABLE_BITS = 8
 MAX_TABLE_BITS = 20
 
+MAX_WIDTH = (1 << 31) - 1
+"""The longest rows that predict.c codes."""
+
 
 class ContextSet(IntEnum):
     """What the model looks at; the numbers are those of predict.h."""
