@@ -157,7 +157,7 @@ def decode_header(source: Source) -> Picture:
         require(parameter in widths(colors), "R13: a width that fits the number of colours")
     else:
         require(colors > 1, "R14: no predicted coding of one colour")
-        require(parameter & 7 <= 4 and parameter >> 4 <= 12, "R15: a context set and table bits that exist")
+        require(parameter & 7 <= 4 and parameter >> 4 <= 10, "R15: a context set and table bits that exist")
         require(1 << (parameter >> 4) + 8 <= max(256, pixels), "R22: tables are not too large")
     picture.palette = decode_palette(stored_bytes(source, colors * picture.channels), colors)
     if colors > 1:

@@ -629,7 +629,7 @@ def of_header() -> Iterator[Fault]:
     yield "R14", "predicted-k1", "predicted coding, K = 1", header(coding=1, parameter=0, **of_one)  # type: ignore[arg-type]
     for context_set in (5, 6, 7):
         yield "R15", f"set-{context_set}", f"context set {context_set}", predicted_with(parameter=bytes([context_set]))
-    for byte in (0xD0, 0xE0, 0xF0):
+    for byte in (0xB0, 0xC0, 0xF0):
         bits = (byte >> 4) + 8
         yield "R15", f"table-bits-{bits}", f"table bits {bits}", predicted_with(parameter=bytes([byte]))
     yield "R16", "no-width", "width 0", plain_with(width=b"\x00")
