@@ -1,5 +1,5 @@
 """
-Bounded zstd: the only place that touches the zstandard package.
+Bounded zstd (spec §2.5): the only place that touches the zstandard package.
 
 Data is stored as it is, or as one zstd frame without its magic number where that is smaller. The reader knows the size
 that must come out, so the length of what is stored tells which of the two it is. Nothing is allocated before the size
@@ -98,7 +98,7 @@ def expand_symbols(blocks: bytes, limit: int) -> bytes:
 
 def _end_of_blocks(blocks: bytes) -> int:
     """
-    Where the last block ends (RFC 8878, 3.1.1.2).
+    Where the last block ends (RFC 8878, 3.1.1.2; spec §8.2).
 
     zstandard's `allow_extra_data=False` lets bytes after a frame pass where less comes out than is allowed to.
     """

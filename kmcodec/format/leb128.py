@@ -1,4 +1,4 @@
-"""Unsigned integers below 2³² in as few bytes as possible: seven bits a byte, the least significant first."""
+"""Unsigned integers below 2³², seven bits a byte, the least significant first, in as few bytes as possible (spec §2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predicted coding of a strip: labels guessed bit by bit, and the flags of wrong guesses compressed."""
+"""Predicted coding of a strip (spec §8): labels guessed bit by bit, and the flags of wrong guesses compressed."""
 
 from __future__ import annotations
 

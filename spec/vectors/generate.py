@@ -288,7 +288,13 @@ def file(
         check(head, number, payload, strip if coding else None, colors)
         for number, (payload, strip) in enumerate(zip(payloads, strips, strict=True))
     ]
-    return head + b"".join(payload + ending for payload, ending in zip(payloads, checks, strict=True))
+    data = head + b"".join(payload + ending for payload, ending in zip(payloads, checks, strict=True))
+    PICTURES[data] = rows, palette
+    return data
+
+
+PICTURES: dict[bytes, tuple[Rows, Palette]] = {}
+"""What each file was made of."""
 
 
 # Pictures
@@ -357,8 +363,24 @@ DENSITY = size(300) + size(1) + size(5000) + size(127)
 
 
 def valid() -> Iterator[tuple[str, str, bytes, str]]:
-    for name, covers, data in (*plain(), *stored_data(), *with_metadata(), *strips(), *predictions(), *stream_forms()):
+    for name, covers, data in (
+        *examples(),
+        *plain(),
+        *stored_data(),
+        *with_metadata(),
+        *strips(),
+        *predictions(),
+        *stream_forms(),
+    ):
         yield name, covers, data, FROM_ZSTD if "zstd's" in covers else BY_HAND
+
+
+def examples() -> Iterator[tuple[str, str, bytes]]:
+    rows = [[0, 1, 1, 3], [0, 1, 2, 3]]
+    palette = [(0, 0, 0), (90, 80, 70), (180, 160, 140), (255, 240, 225)]
+    density = items(item(5, 2 * (size(300) + size(1))))
+    yield "example-plain", "the example of section 15.1", file(rows, palette, metadata=density)
+    yield "example-predicted", "the example of sections 8.13 and 15.2", file(rows, palette, coding=1)
 
 
 def plain() -> Iterator[tuple[str, str, bytes]]:
@@ -487,7 +509,7 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
         "two-steps": (1, 12, specks(80, 52, 17, 2, 30), 17, "two labels and two steps: 17² · 9 direct lines"),
         "two-steps-hashed": (1, 11, specks(80, 52, 17, 2, 30), 17, "the same, hashed: 17² · 9 are more than 2^11"),
         "graphics": (4, 13, specks(128, 64, 4, 5, 60), 4, "set 4, 4⁴ direct lines beside hashed ones"),
-        "largest": (3, 14, specks(128, 128, 3, 6, 400), 3, "as many lines as pixels"),
+        "largest": (3, 12, specks(64, 64, 3, 6, 100), 3, "as many lines as pixels"),
         "three-steps": (0, 9, shapes(32, 16, 300, 3), 300, "three steps are hashed always"),
     }
     for name, (context_set, table_bits, rows, colors, covers) in tables.items():
@@ -500,11 +522,11 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-blank", "no guess is wrong", file(blank(9, 7), grey(2), coding=1)
     yield "predicted-1x1", "one pixel", file([[2]], grey(3), coding=1)
     yield (
-        "predicted-1x9000",
+        "predicted-1x4000",
         "a column; flat flags that teach nothing",
-        file(specks(1, 9000, 2, 7, 3000), grey(2), coding=1),
+        file(specks(1, 4000, 2, 7, 1500), grey(2), coding=1),
     )
-    yield "predicted-9000x1", "a row", file(specks(9000, 1, 2, 8, 3000), grey(2), coding=1, parameter=4)
+    yield "predicted-4000x1", "a row", file(specks(4000, 1, 2, 8, 1500), grey(2), coding=1, parameter=4)
     dark: Palette = [(0, 0, 0), (1, 1, 1), (255, 255, 255), (0, 255, 0), (255, 0, 255)]
     covers = "planes between colours one apart, and equal ones"
     yield (
@@ -519,7 +541,7 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-clear", "colours are multiplied by alpha", file(shapes(14, 10, 6, 4), clear, coding=1, parameter=3)
     rows = noise(20, 20, 8, 12)
     yield "predicted-noise", "noise: the least sure streams, wrong half the time", file(rows, mixed(8, 3, 2), coding=1)
-    stripes = [[(x % 2) * 3 for x in range(90)] for _ in range(60)]
+    stripes = [[(x % 2) * 3 for x in range(60)] for _ in range(40)]
     covers = "stripes: guesses as sure as can be, weights and rates at their limits"
     yield "predicted-stripes", covers, file(stripes, grey(4), coding=1, parameter=1)
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
@@ -863,32 +885,35 @@ def contrary_picture() -> tuple[bytes, int]:
 # Output
 
 
-def pam(picture: reference.Picture) -> bytes:
-    kind = "RGB" if picture.channels == 3 else "RGB_ALPHA"
-    head = (
-        f"P7\nWIDTH {picture.width}\nHEIGHT {picture.height}\nDEPTH {picture.channels}\nMAXVAL 255\nTUPLTYPE {kind}\n"
-    )
-    return f"{head}ENDHDR\n".encode() + picture.samples()
+def pam(width: int, height: int, channels: int) -> bytes:
+    """The header of a picture in Netpbm's PAM."""
+    kind = "RGB" if channels == 3 else "RGB_ALPHA"
+    return f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE {kind}\nENDHDR\n".encode()
+
+
+def metadata_of(data: bytes) -> dict[int, bytes]:
+    return reference.decode_header(reference.Source(data)).metadata
 
 
 def write(folder: Path) -> None:
     manifest: dict[str, list[dict[str, Any]]] = {"valid": [], "invalid": []}
     for name, covers, data, provenance in valid():
         write_new(folder / "valid" / f"{name}.kmc", data)
-        picture = reference.decode(data)
-        samples = picture.samples()
+        rows, palette = PICTURES[data]
+        samples = b"".join(bytes(palette[label]) for row in rows for label in row)
+        channels = len(palette[0])
         entry = {
             "name": name,
             "covers": covers,
-            "width": picture.width,
-            "height": picture.height,
-            "channels": picture.channels,
+            "width": len(rows[0]),
+            "height": len(rows),
+            "channels": channels,
             "samples_sha256": hashlib.sha256(samples).hexdigest(),
-            "metadata": {str(kind): content.hex() for kind, content in picture.metadata.items()},
+            "metadata": {str(kind): content.hex() for kind, content in metadata_of(data).items()},
             "provenance": provenance,
         }
         if len(samples) <= MOST_PICTURE_BYTES:
-            write_new(folder / "valid" / f"{name}.pam", pam(picture))
+            write_new(folder / "valid" / f"{name}.pam", pam(len(rows[0]), len(rows), channels) + samples)
         manifest["valid"].append(entry)
     for name, rule, error, fault, data in invalid():
         write_new(folder / "invalid" / f"{name}.kmc", data)

@@ -1,4 +1,4 @@
-"""What the encoder chooses about the model: one byte in the header."""
+"""What the encoder chooses about the model: one byte in the header (spec §8.1)."""
 
 from __future__ import annotations
 
