@@ -28,7 +28,7 @@ SIGNATURE = b"\x89KMC"
 VERSION = 1
 
 MIN_STRIP_PIXELS = 1 << 14
-"""Fewest pixels of a strip that is not the only one (spec §3.4): so the index stays small against the picture it claims."""
+"""Fewest pixels of a strip that is not the only one (spec §3.4): the index stays small against the picture claimed."""
 
 MAX_STRIP_PIXELS = 1 << 22
 """Most pixels of a strip of more than one row: what a decoder may have to hold beside the picture."""

@@ -1,4 +1,4 @@
-"""Unsigned integers below 2³², seven bits a byte, the least significant first, in as few bytes as possible (spec §2.3)."""
+"""Unsigned integers below 2³² (spec §2.3): seven bits a byte, the least significant first, in as few as possible."""
 
 from __future__ import annotations
 
