@@ -32,11 +32,13 @@ class Histogram:
         keys: Shape (n,), Morton codes, strictly ascending.
         counts: Shape (n,), int64, pixels of that colour, ≥ 1.
         channels: 3 for RGB, 4 for RGBA.
+        is_exact: Whether these are the colours themselves; else some stand for others near them (`counting.py`).
     """
 
     keys: Keys
     counts: npt.NDArray[np.int64]
     channels: int
+    is_exact: bool = True
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,7 +64,7 @@ def histogram(pixels: Pixels) -> Histogram:
     merged: list[Histogram] = []
     waiting: list[Histogram] = []
     for block in blocks(*pixels.shape[:2]):
-        waiting.append(_count_keys(keys_of_pixels(pixels[block]), channels))
+        waiting.append(count_keys(keys_of_pixels(pixels[block]), channels))
         # merging only once as much waits as is merged keeps the whole at O(n log n)
         if sum(map(len, waiting)) >= max(BLOCK_PIXELS, sum(map(len, merged))):
             merged, waiting = [merge(merged + waiting)], []
@@ -112,7 +114,8 @@ def colors_of_keys(keys: Keys, channels: int) -> Palette:
     return (high << np.uint8(4)) | low
 
 
-def _count_keys(keys: Keys, channels: int) -> Histogram:
+def count_keys(keys: Keys, channels: int) -> Histogram:
+    """The histogram of pixels' keys, in any order, which are sorted in place."""
     keys.sort()
     starts = run_starts(keys)
     counts = np.diff(starts, append=len(keys)).astype(np.int64)
