@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.codec import File
 from kmcodec.expand import expand_labels
 from kmcodec.files import folder_of, write_whole
@@ -24,6 +23,7 @@ from kmcodec.format import DEFAULT_EFFORT, Coding
 from kmcodec.format.strips import strip_height_for
 from kmcodec.format.writer import EncodedStrips, check_storage, encode_strips
 from kmcodec.indexed import MAX_SIDE, Metadata, Pixels
+from kmcodec.large.rows import regrouped
 from kmcodec.large.spool import LabelSpool, Spool
 from kmcodec.metrics import PsnrSum
 from kmcodec.pixels import as_pixels
@@ -122,7 +122,7 @@ def encode_rows(
     strips = LabelSpool(len(palette), width, folder)
     label = row_labels(planned, palette, (height, width))
     check = 0
-    for strip in _regrouped(_checked(blocks), strip_height_for(width, height)):
+    for strip in regrouped(_checked(blocks), strip_height_for(width, height)):
         check = zlib.crc32(strip.data, check)
         labels = label(with_channels(strip, counted.colors.channels))
         strips.append(labels)
@@ -157,7 +157,7 @@ def _count(blocks: Iterable[Pixels], options: Options) -> _Counted:
 
     counter: ColorCounter | None = None
     height = width = channels = check = 0
-    for block in _regrouped(_checked(blocks), None):
+    for block in regrouped(_checked(blocks)):
         if counter is None:
             width, channels = block.shape[1], channels_for(block.shape[2], options)
             counter = ColorCounter(channels)
@@ -184,23 +184,3 @@ def _checked(blocks: Iterable[Pixels]) -> Iterator[Pixels]:
             )
         shape = pixels.shape[1:]
         yield pixels
-
-
-def _regrouped(blocks: Iterable[Pixels], rows: int | None) -> Iterator[Pixels]:
-    """The same rows in blocks of so many, the last may have fewer; None for as many as suit the work."""
-    block: Pixels | None = None
-    filled = 0
-    for given in blocks:
-        rows = max(1, BLOCK_PIXELS // given.shape[1]) if rows is None else rows
-        taken = 0
-        while taken < len(given):
-            if block is None:
-                block, filled = np.empty((rows, *given.shape[1:]), np.uint8), 0
-            part = given[taken : taken + rows - filled]
-            block[filled : filled + len(part)] = part
-            filled, taken = filled + len(part), taken + len(part)
-            if filled == rows:
-                yield block
-                block = None
-    if block is not None:
-        yield block[:filled]
