@@ -9,7 +9,8 @@ import click
 
 from kmcodec.cli import options
 from kmcodec.cli.console import say_warning
-from kmcodec.cli.jobs import STDIO, Job, Report, jobs_of, open_input, run, shown_output
+from kmcodec.cli.jobs import STDIO, Contents, Job, Report, jobs_of, open_input, run, shown_output
+from kmcodec.cli.large import decode_large, is_taken_in_rows, limits_for
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
@@ -40,22 +41,24 @@ def decode(
     kmcodec decode - <photo.kmc >photo.png
     """
 
-    def convert(job: Job) -> tuple[bytes, Report]:
-        return _decode_to_image(job, Limits(pixels=max_pixels), threads)
+    def convert(job: Job) -> tuple[Contents, Report]:
+        return _decode_to_image(job, limits_for(max_pixels), threads)
 
     run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[bytes, Report]:
+def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[Contents, Report]:
     from kmcodec.format import KmcFile
     from kmcodec.images import ending_of, save_image
     from kmcodec.indexed import IndexedImage
 
     start = time.perf_counter()
+    ending = ".png" if job.target == STDIO else ending_of(job.target)
     with open_input(job.source) as stream:
         file = KmcFile(stream, limits=limits, threads=threads)
+        if is_taken_in_rows(file.header.pixels, ending):
+            return decode_large(job, file, ending)
         indexed = IndexedImage(file.palette, file.labels(), file.metadata)
-    ending = ".png" if job.target == STDIO else ending_of(job.target)
     image = save_image(indexed, ending)
     _warn_of_losses(indexed, shown_output(job.target), ending)
     return image, {

@@ -13,6 +13,7 @@ from kmcodec.cli import options as common
 from kmcodec.cli.console import say_warning, show_step
 from kmcodec.cli.jobs import (
     STDIO,
+    Contents,
     Failure,
     Job,
     Report,
@@ -23,6 +24,7 @@ from kmcodec.cli.jobs import (
     shown_input,
     shown_output,
 )
+from kmcodec.cli.large import encode_if_large, image_source
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def encode(
     options = _options(target, color_options, palette, max_pixels)
     storage = {"coding": coding, "effort": effort, "threads": threads}
 
-    def convert(job: Job) -> tuple[bytes, Report]:
+    def convert(job: Job) -> tuple[Contents, Report]:
         return _encode_image(job, target, options, storage, max_pixels)
 
     run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
@@ -137,14 +139,17 @@ def _as_typed(error: ValueError) -> str:
 
 def _encode_image(
     job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
-) -> tuple[bytes, Report]:
+) -> tuple[Contents, Report]:
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
     from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
 
     start = time.perf_counter()
-    data = read_bytes(job.source)
+    source = image_source(job.source)
+    if (large := encode_if_large(job, source, target, options, storage, max_pixels)) is not None:
+        return large
+    data = read_bytes(source) if isinstance(source, str) else source
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)

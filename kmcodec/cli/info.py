@@ -12,7 +12,7 @@ import click
 from kmcodec.cli import options
 from kmcodec.cli.console import say, say_warning
 from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
-from kmcodec.limits import Limits
+from kmcodec.cli.large import limits_for
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
@@ -47,7 +47,7 @@ def info(
     from kmcodec.format import KmcFile
 
     with failures_of(file), open_input(file) as stream:
-        opened = KmcFile(stream, limits=Limits(pixels=max_pixels))
+        opened = KmcFile(stream, limits=limits_for(max_pixels))
         header, palette = opened.header, opened.palette
     if palette_out is not None:
         with failures_of(palette_out):

@@ -15,6 +15,11 @@ from kmcodec.large.spool import Spool
 from kmcodec.large.tiff import tiff_parts
 
 
+def is_written_in_rows(ending: str) -> bool:
+    """Whether this is the ending of a PNG or TIFF."""
+    return _format_of(ending) in ("PNG", "TIFF")
+
+
 def decode_rows(
     file: KmcFile, ending: str, *, folder: Path | None, watch: Callable[[float], object] | None = None
 ) -> Spool:
@@ -37,7 +42,7 @@ def decode_rows(
     """
     height, width = file.header.height, file.header.width
     blocks = _label_blocks(file, watch)
-    name = Image.registered_extensions().get(ending.lower())
+    name = _format_of(ending)
     if name == "PNG":
         parts = png_parts(blocks, file.palette, file.metadata, height=height, width=width)
     elif name == "TIFF":
@@ -55,3 +60,7 @@ def _label_blocks(file: KmcFile, watch: Callable[[float], object] | None) -> Ite
         yield file.read_labels(rows.start, rows.stop)
         if watch is not None:
             watch(rows.stop / file.header.height)
+
+
+def _format_of(ending: str) -> str | None:
+    return Image.registered_extensions().get(ending.lower())

@@ -61,6 +61,10 @@ class ImageRows:
     An image file as blocks of rows, uint8, shape (rows, width, 3 or 4), decoded anew each time it is iterated over.
 
     The pixels are those of `read_picture`: with an alpha channel only if one of them is transparent.
+
+    Attributes:
+        height, width: Of the picture, pixels.
+        has_alpha: Whether the blocks have an alpha channel.
     """
 
     def __init__(self, source: ImageSource, size: ImageSize, watch: Callable[[float], object] | None = None) -> None:
@@ -86,8 +90,9 @@ class ImageRows:
         self.height: int = image.height
         self.width: int = image.width
         self._profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
-        self._drop_alpha = False
-        self._drop_alpha = _has_alpha(image) and all(int(block[..., 3].min()) == _OPAQUE for block in self)
+        self.has_alpha = _has_alpha(image)
+        if self.has_alpha:
+            self.has_alpha = any(int(block[..., 3].min()) < _OPAQUE for block in self)
 
     def __iter__(self) -> Iterator[Pixels]:
         with self._errors():
@@ -99,7 +104,7 @@ class ImageRows:
             with self._errors():
                 data = region.fetch(0, top, self.width, count)
             pixels = self._pixels(image, data, (count, self.width, image.bands))
-            yield pixels[..., :3] if self._drop_alpha else pixels
+            yield pixels if self.has_alpha else pixels[..., :3]
             if self._watch is not None:
                 self._watch((top + count) / self.height)
 
