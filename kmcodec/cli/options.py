@@ -21,8 +21,8 @@ max_pixels = click.option(
     type=click.IntRange(min=1),
     default=DEFAULT_LIMITS.pixels,
     show_default=True,
-    help="Refuse larger pictures, for the time, memory and disk that they take. From 33554433 pixels on they are taken in"
-    " blocks of rows, where that is possible, in memory that does not grow with their height.",
+    help="Refuse larger pictures, for the time, memory and disk that they take. Beyond 33554432 pixels they are taken"
+    " in blocks of rows, where that can be, and memory does not grow with their height.",
 )
 
 _of_output = (

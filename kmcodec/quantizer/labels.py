@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kmcodec.blocks import blocks
+from kmcodec.blocks import BLOCK_PIXELS, blocks
 from kmcodec.indexed import Labels, Palette, Pixels, label_dtype
 from kmcodec.quantizer.color import OPAQUE
 from kmcodec.quantizer.histogram import Histogram, Keys, colors_of_keys, histogram, keys_of_pixels
@@ -62,9 +62,14 @@ def label_colors(colors: Palette, palette: Palette, space: Space = SRGB) -> npt.
 
     A colour that the palette has is its own nearest, although another may look the same at its opacity.
     """
-    labels, _ = nearest(space.coordinates(colors), space.coordinates(palette))
-    own = places_in_palette(keys_of_pixels(colors), palette)
-    return np.where(own >= 0, own, labels).astype(np.int32)
+    entries = space.coordinates(palette)
+    found = np.empty(len(colors), np.int32)
+    for start in range(0, len(colors), BLOCK_PIXELS):
+        piece = colors[start : start + BLOCK_PIXELS]
+        labels, _ = nearest(space.coordinates(piece), entries)
+        own = places_in_palette(keys_of_pixels(piece), palette)
+        found[start : start + BLOCK_PIXELS] = np.where(own >= 0, own, labels)
+    return found
 
 
 def places_in_palette(keys: Keys, palette: Palette) -> npt.NDArray[np.intp]:
