@@ -9,6 +9,7 @@ import click
 
 from kmcodec.cli import options
 from kmcodec.cli.console import say_warning
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import STDIO, Contents, Job, Report, jobs_of, open_input, run, shown_output
 from kmcodec.cli.large import decode_large, is_taken_in_rows, limits_for
 from kmcodec.limits import Limits
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from kmcodec.indexed import IndexedImage
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("To a PNG beside the file:", "kmcodec decode photo.kmc"),
+        ("To another format:", "kmcodec decode photo.kmc -o photo.webp"),
+        ("From one program to the next:", "kmcodec decode - <photo.kmc >again.png"),
+    ],
+    subjects={"Output": ("output", "directory", "overwrite", "as_json")},
+    environment=[options.TMPDIR],
+)
 @options.inputs
 @options.of_output
 def decode(
@@ -35,10 +45,8 @@ def decode(
     IN is a .kmc file, or - for standard input. Each becomes a PNG of its name; the ending of OUT may be that of
     another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours.
 
-    \b
-    kmcodec decode photo.kmc
-    kmcodec decode photo.kmc -o photo.webp
-    kmcodec decode - <photo.kmc >photo.png
+    A picture of more than 33554432 pixels is decoded in blocks of rows, to PNG or TIFF: memory does not grow with its
+    height.
     """
 
     def convert(job: Job) -> tuple[Contents, Report]:
