@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from types import ModuleType
@@ -83,7 +84,7 @@ class ImageRows:
         if size.format not in _LOADERS:
             raise ImageError(f"{size.format or 'this format'} cannot be read row by row; PNG, TIFF and JPEG can")
         self._loader = _LOADERS[size.format]
-        with self._errors():
+        with self._errors("damaged, or of a kind that cannot be read row by row"):
             image = self._open()
         if reason := _why_not(image):
             raise ImageError(reason)
@@ -134,23 +135,14 @@ class ImageRows:
             image.info["icc_profile"] = self._profile
         return as_pixels(image)
 
-    def _errors(self) -> Any:
-        return _VipsErrors(self._vips)
-
-
-class _VipsErrors:
-    """What libvips raises, as an ImageError with the first line of what it says."""
-
-    def __init__(self, vips: ModuleType) -> None:
-        self._vips = vips
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, self._vips.Error):
+    @contextmanager
+    def _errors(self, what: str = "damaged image") -> Iterator[None]:
+        """What libvips raises, as an ImageError with the first line of what it says."""
+        try:
+            yield
+        except self._vips.Error as error:
             lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
-            raise ImageError(f"damaged image ({lines[0] if lines else error.message})") from None
+            raise ImageError(f"{what} ({lines[0] if lines else error.message})") from None
 
 
 def _import_vips() -> ModuleType:
