@@ -87,9 +87,11 @@ def encode_if_large(
 
 def is_taken_in_rows(pixels: int, ending: str) -> bool:
     """Whether `decode_large` decodes a picture of so many pixels, if only to say that it cannot."""
+    if pixels <= LARGE_PIXELS:
+        return False
     from kmcodec.large.decode import is_written_in_rows
 
-    return pixels > LARGE_PIXELS and (pixels > IN_MEMORY_PIXELS or is_written_in_rows(ending))
+    return pixels > IN_MEMORY_PIXELS or is_written_in_rows(ending)
 
 
 def decode_large(job: Job, file: KmcFile, ending: str) -> tuple[Contents, Report]:

@@ -10,7 +10,7 @@ neighbours in colour: a run of it fits in a small box, and a prefix of the code 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -79,7 +79,8 @@ def merge(histograms: list[Histogram]) -> Histogram:
     if any(h.channels != channels for h in histograms):
         raise ValueError("histograms of RGB and of RGBA pictures do not add: convert one of them first")
     keys = np.concatenate([h.keys for h in histograms])
-    return merge_equal(keys, np.concatenate([h.counts for h in histograms]), channels)
+    merged = merge_equal(keys, np.concatenate([h.counts for h in histograms]), channels)
+    return replace(merged, is_exact=all(h.is_exact for h in histograms))
 
 
 def merge_equal(keys: Keys, counts: npt.NDArray[np.int64], channels: int) -> Histogram:
