@@ -15,7 +15,7 @@ Example = tuple[str, str]
 
 EXIT_CODES: Terms = (
     ("0", "All went well."),
-    ("1", "A file failed; what and why is on standard error."),
+    ("1", "A file failed; it is named, with the reason."),
     ("2", "Wrong usage; nothing was done."),
     ("130", "Interrupted by Ctrl-C; no file is half written."),
 )
