@@ -69,12 +69,12 @@ def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[byt
 
 
 def _warn_of_losses(indexed: IndexedImage, target: str, ending: str) -> None:
-    from kmcodec.images import is_lossy, unsaved_keywords
+    from kmcodec.images import is_lossy, left_out_of
 
     if is_lossy(indexed, ending):
         say_warning(f"{target}: {ending} is lossy, other pixels than those of the .kmc file; .png keeps them")
-    if keywords := unsaved_keywords(indexed.metadata, ending):
-        say_warning(f"{target}: a PNG cannot hold text of the keyword {keywords[0]!r}, left out")
+    if left_out := left_out_of(indexed.metadata, ending):
+        say_warning(f"{target}: {ending} cannot hold {', '.join(left_out)}; left out")
 
 
 def _line(report: Report) -> str:

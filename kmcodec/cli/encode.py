@@ -179,8 +179,8 @@ def _encode_image(
 def _warn_of_losses(picture: Picture, indexed: IndexedImage, source: str) -> None:
     if picture.frames > 1:
         say_warning(f"{source}: only the first of its {picture.frames} frames is kept")
-    if picture.profile_dropped:
-        say_warning(f"{source}: its colour profile is not kept: it is not one of RGB")
+    for problem in picture.problems:
+        say_warning(f"{source}: {problem}")
     if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
         say_warning(f"{source}: its transparency is not kept: the palette has none")
 
