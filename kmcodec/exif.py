@@ -102,6 +102,12 @@ def density_of(exif: bytes) -> tuple[Fraction, Fraction] | None:
     return Fraction(x, x_unit) * scale, Fraction(y, y_unit) * scale
 
 
+def says_only_density(exif: bytes) -> bool:
+    """Whether a whole block is one of `block_of_density`, or one like it."""
+    _, first = _first_directory(exif)
+    return set(first) <= {Base.XResolution, Base.YResolution, Base.ResolutionUnit}
+
+
 def block_of_density(dpi: tuple[Fraction, Fraction]) -> bytes:
     """A block that says nothing but the density."""
     exif = Image.Exif()
@@ -126,7 +132,9 @@ def about_the_picture(exif: Image.Exif) -> Image.Exif:
             about[tag] = exif[tag]
     for directory in (IFD.Exif, IFD.GPSInfo):
         if directory in exif and (fields := dict(exif.get_ifd(directory))):
-            about[directory] = {tag: value for tag, value in fields.items() if tag != IFD.Interop}
+            fields.pop(IFD.Interop, None)  # an offset into another block
+            about.get_ifd(directory).update(fields)  # where Pillow's TIFF looks for it
+            about[directory] = fields  # and how it learns that there is one
     return about
 
 

@@ -12,9 +12,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from PIL import Image, PngImagePlugin
+from PIL.ExifTags import Base
 
 from kmcodec import exif as exifs
 from kmcodec.indexed import MAX_TERM, Metadata
@@ -82,12 +83,13 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, list[str]]:
     """
     problems: list[str] = []
     exif = _read_exif(image, problems)
+    dpi = _read_density(image, exif)
     metadata = Metadata(
         icc=_read_profile(image, problems),
-        exif=exif,
+        exif=None if dpi is not None and exif is not None and exifs.says_only_density(exif) else exif,
         xmp=_read_xmp(image, problems),
         text=_read_text(image),
-        dpi=_read_density(image, exif),
+        dpi=dpi,
     )
     return _within_limit(metadata, problems), problems
 
@@ -139,21 +141,20 @@ def save_options(metadata: Metadata, name: str) -> SaveOptions:
 
 
 def _read_profile(image: Image.Image, problems: list[str]) -> bytes | None:
-    icc = image.info.get("icc_profile")
-    if not icc:
+    if "icc_profile" not in image.info:
         _warn_of_png_colors(image, problems)
         return None
-    if not isinstance(icc, bytes):
-        problems.append("a damaged colour profile is not kept")
-        return None
-    mode = mode_of_profile(icc)
+    icc = image.info["icc_profile"]  # Pillow puts None here for what it cannot read
+    mode = mode_of_profile(icc) if isinstance(icc, bytes) else None
     if mode is None:
         problems.append("a damaged colour profile is not kept")
     elif mode == "RGB" and image.mode in ("CMYK", "LAB"):
         problems.append(f"its colour profile is not kept: it is one of RGB, and the picture is {image.mode}")
     elif mode != "RGB" and not is_converted_by(image, mode):
         problems.append(f"its colour profile is not kept: it is one of {_COLORS[mode]}, and the picture is not")
-    return icc if mode == "RGB" and image.mode not in ("CMYK", "LAB") else None
+    else:
+        return cast("bytes", icc) if mode == "RGB" else None
+    return None
 
 
 _COLORS = {"L": "grey", "CMYK": "CMYK", "LAB": "Lab"}
@@ -225,12 +226,17 @@ def _decoded(comment: bytes) -> str:
 
 
 def _read_density(image: Image.Image, exif: bytes | None) -> _Dpi | None:
-    # for a JPEG that has none, Pillow says 72
-    is_own = image.format not in _JPEG_FAMILY or image.info.get("jfif_unit") in (1, 2)
-    dpi = dpi_of(image.info.get("dpi")) if is_own else None
+    dpi = dpi_of(image.info.get("dpi")) if _tells_density(image) else None
     if dpi is None and exif is not None:
         dpi = exifs.density_of(exif)
     return dpi if dpi is not None and _is_storable(dpi) else None
+
+
+def _tells_density(image: Image.Image) -> bool:
+    """Whether the density is the file's. If a JPEG tells none, Pillow says 72, and if a TIFF tells none, 1."""
+    if image.format in _JPEG_FAMILY:
+        return image.info.get("jfif_unit") in (1, 2)
+    return not hasattr(image, "tag_v2") or {Base.XResolution, Base.YResolution} <= set(image.tag_v2)
 
 
 def _fraction(value: Any) -> Fraction:
@@ -277,9 +283,11 @@ def _add_exif(saved: SaveOptions, metadata: Metadata, name: str) -> None:
     exif = metadata.exif
     if exif is None:
         return
-    if name not in _HOLD_EXIF:
-        turned = exifs.is_whole(exif) and exifs.orientation_of(exif) != 1
-        saved.left_out.append("its EXIF, and so the orientation in which it would be upright" if turned else "its EXIF")
+    if not exifs.is_whole(exif):
+        saved.left_out.append("its EXIF, which is damaged")
+    elif name not in _HOLD_EXIF:
+        turned = exifs.orientation_of(exif) != 1
+        saved.left_out.append("its EXIF (which says how to turn the picture upright)" if turned else "its EXIF")
     elif name in _JPEG_FAMILY and len(exif) > _MARKER_BYTES - len(exifs.PREFIX):
         saved.left_out.append(f"EXIF of {len(exif)} bytes")
     else:
@@ -316,17 +324,12 @@ def _add_density(saved: SaveOptions, dpi: _Dpi | None, name: str) -> None:
         exif = saved.options.get("exif")
         if exif is None:
             saved.options["exif"] = exifs.PREFIX + exifs.block_of_density(dpi)
-        elif not _says(exif, dpi):
-            saved.left_out.append("its pixel density, which its EXIF does not tell")
+        elif exifs.density_of(exifs.without_prefix(exif)) != dpi:
+            saved.left_out.append("its pixel density (its EXIF tells none, or another)")
     elif name not in _HOLD_DENSITY or not _fits(dpi, name):
         saved.left_out.append("its pixel density")
     else:
         saved.options["dpi"] = tuple(map(float, dpi))
-
-
-def _says(exif: bytes, dpi: _Dpi) -> bool:
-    block = exifs.without_prefix(exif)
-    return exifs.is_whole(block) and exifs.density_of(block) == dpi
 
 
 def _fits(dpi: _Dpi, name: str) -> bool:
@@ -363,7 +366,10 @@ def _move_into_tags(saved: SaveOptions) -> None:
             tags = exifs.about_the_picture(tags)
         except Exception:  # as above
             tags = Image.Exif()
-            saved.left_out.append("damaged EXIF")
+            saved.left_out.append("its EXIF, which is damaged")
+        if len(tags):
+            # what compresses for Pillow, libtiff, gets no directory of EXIF, and no text but ASCII
+            saved.options["compression"] = "raw"
     if (xmp := saved.options.pop("xmp", None)) is not None:
         tags[_XMP_TAG] = xmp
     if len(tags):

@@ -114,7 +114,7 @@ def save_image(indexed: IndexedImage, ending: str) -> bytes:
 
     Args:
         indexed: The picture. PNG, and without transparency GIF, TIFF and BMP too, keep a palette of up to 256 colours
-            as it is; WebP is lossless.
+            as it is; WebP is lossless; TIFF is compressed where there is no EXIF.
         ending: Of the file name, such as ".png"; it decides the format.
 
     Raises:
@@ -167,7 +167,8 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
             raise ImageError(f"damaged image ({error})") from None
         except Exception:  # as above
             raise ImageError("damaged image") from None
-    problems += loaded.problems + [" ".join(str(warning.message).split()) for warning in warned]
+    problems += loaded.problems
+    problems += [f"damaged, but readable: {' '.join(str(warning.message).split())}" for warning in warned]
     return replace(loaded, problems=list(dict.fromkeys(problems)))
 
 

@@ -52,8 +52,9 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
     """
     if not data.startswith(SIGNATURE):
         return data, []
-    kept, problems, room = [SIGNATURE], [], limit
-    position = len(SIGNATURE)
+    kept: list[bytes] = []
+    problems: list[str] = []
+    room, position = limit, 0
     for chunk in _metadata_chunks(data):
         try:
             room -= _size_of(chunk, room)
@@ -64,7 +65,7 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
             position = chunk.stop
     if not problems:
         return data, []
-    return b"".join([*kept[1:], data[position:]]), problems
+    return b"".join([*kept, data[position:]]), problems
 
 
 class _TooLargeError(ValueError):

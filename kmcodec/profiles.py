@@ -50,6 +50,14 @@ def to_srgb(image: Image.Image, icc: bytes) -> Image.Image | None:
     return None if transform is None else transform.apply(image)
 
 
+def description_of(icc: bytes) -> str | None:
+    """What a profile calls itself; None if it is damaged."""
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(icc))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
 @lru_cache(maxsize=4)
 def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:

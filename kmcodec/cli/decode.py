@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.inputs
+@options.strip
 @options.of_output
 def decode(
     inputs: tuple[str, ...],
+    strip: bool,
     output: str | None,
     directory: str | None,
     overwrite: bool,
@@ -32,7 +34,8 @@ def decode(
     Decode .kmc files to images.
 
     IN is a .kmc file, or - for standard input. Each becomes a PNG of its name; the ending of OUT may be that of
-    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours.
+    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours. Metadata is kept where the
+    format can hold it.
 
     \b
     kmcodec decode photo.kmc
@@ -41,20 +44,20 @@ def decode(
     """
 
     def convert(job: Job) -> tuple[bytes, Report]:
-        return _decode_to_image(job, Limits(pixels=max_pixels), threads)
+        return _decode_to_image(job, Limits(pixels=max_pixels), threads, strip=strip)
 
     run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[bytes, Report]:
+def _decode_to_image(job: Job, limits: Limits, threads: int | None, *, strip: bool) -> tuple[bytes, Report]:
     from kmcodec.format import KmcFile
     from kmcodec.images import ending_of, save_image
-    from kmcodec.indexed import IndexedImage
+    from kmcodec.indexed import IndexedImage, Metadata
 
     start = time.perf_counter()
     with open_input(job.source) as stream:
         file = KmcFile(stream, limits=limits, threads=threads)
-        indexed = IndexedImage(file.palette, file.labels(), file.metadata)
+        indexed = IndexedImage(file.palette, file.labels(), Metadata() if strip else file.metadata)
     ending = ".png" if job.target == STDIO else ending_of(job.target)
     image = save_image(indexed, ending)
     _warn_of_losses(indexed, shown_output(job.target), ending)

@@ -50,11 +50,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="1 is fastest, 9 smallest.",
 )
+@common.strip
 @common.of_output
 def encode(
     inputs: tuple[str, ...],
     coding: str | None,
     effort: int,
+    strip: bool,
     output: str | None,
     directory: str | None,
     overwrite: bool,
@@ -72,7 +74,8 @@ def encode(
     Encode images as .kmc files.
 
     IN is an image of any format that Pillow reads, or - for standard input. Each becomes a file of its name with the
-    ending .kmc. One line a file tells the size of its palette, bytes before and after, bits per pixel, PSNR and time.
+    ending .kmc, and with the image's metadata. One line a file tells the size of its palette, bytes before and after,
+    bits per pixel, PSNR and time.
 
     \b
     kmcodec encode photo.png
@@ -90,7 +93,7 @@ def encode(
     storage = {"coding": coding, "effort": effort, "threads": threads}
 
     def convert(job: Job) -> tuple[bytes, Report]:
-        return _encode_image(job, target, options, storage, max_pixels)
+        return _encode_image(job, target, options, storage, max_pixels, strip=strip)
 
     run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
 
@@ -136,10 +139,11 @@ def _as_typed(error: ValueError) -> str:
 
 
 def _encode_image(
-    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
+    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int, *, strip: bool
 ) -> tuple[bytes, Report]:
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
+    from kmcodec.indexed import Metadata
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
     from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
 
@@ -148,6 +152,8 @@ def _encode_image(
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)
+    if strip:
+        picture = replace(picture, metadata=Metadata(), problems=())
     trials = 0
 
     def watch(trial: Trial) -> None:
