@@ -25,6 +25,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 import numpy as np
@@ -104,6 +105,9 @@ class KmcImageFile(ImageFile.ImageFile):
         except DecodeError as error:
             raise _damaged(error) from error
         super().verify()
+
+    def load_seek(self, pos: int) -> None:
+        """Do nothing: `KmcFile` goes where it must. `ImageFile.Parser` sees by this that it needs the whole file."""
 
     def _set_palette(self, palette: Palette) -> None:
         channels = palette.shape[1]
@@ -258,12 +262,16 @@ def _exif_of(exif: Any) -> bytes | None:
 def _text_of(text: Any) -> tuple[tuple[str, str], ...]:
     if text is None or isinstance(text, Mapping):
         return text_of(text or {})
-    return tuple((key, value) for key, value in text)
+    return cast("tuple[tuple[str, str], ...]", tuple(map(tuple, text)))  # Metadata looks at the pairs
 
 
-def _dpi_of(dpi: Any) -> Any:
-    """As of `Metadata`, which says what else it should have been."""
-    return None if dpi is None else dpi_of(dpi) or dpi
+def _dpi_of(dpi: Any) -> tuple[Fraction, Fraction] | None:
+    if dpi is None:
+        return None
+    sides = dpi_of(dpi)
+    if sides is None or min(sides) <= 0:
+        raise ValueError(f"dpi must be two numbers above 0, or None, not {dpi!r}")
+    return sides
 
 
 def _indexed(image: Image.Image) -> IndexedImage:
