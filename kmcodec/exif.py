@@ -6,8 +6,9 @@ import re
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from PIL import Image
+from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import IFDRational
 
@@ -129,13 +130,20 @@ def about_the_picture(exif: Image.Exif) -> Image.Exif:
     about = Image.Exif()
     for tag in sorted(_ABOUT_THE_PICTURE):
         if tag in exif:
-            about[tag] = exif[tag]
+            about[tag] = _as_stored(exif[tag], tag)
     for directory in (IFD.Exif, IFD.GPSInfo):
         if directory in exif and (fields := dict(exif.get_ifd(directory))):
             fields.pop(IFD.Interop, None)  # an offset into another block
+            fields = {tag: _as_stored(value, tag, directory) for tag, value in fields.items()}
             about.get_ifd(directory).update(fields)  # where Pillow's TIFF looks for it
             about[directory] = fields  # and how it learns that there is one
     return about
+
+
+def _as_stored(value: Any, tag: int, directory: int | None = None) -> Any:
+    """Text as the bytes that Pillow read: it would write ASCII alone, where many have UTF-8."""
+    is_text = isinstance(value, str) and TiffTags.lookup(tag, directory).type == TiffTags.ASCII
+    return value.encode("latin-1", "replace") if is_text else value
 
 
 def _check(exif: bytes) -> None:

@@ -51,6 +51,8 @@ _MARKER_BYTES = 65_533
 _XMP_MARKER_BYTES = _MARKER_BYTES - len("http://ns.adobe.com/xap/1.0/\0")
 _PROFILE_MARKERS_BYTES = 255 * (_MARKER_BYTES - 14)
 _XMP_TAG = 700
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+"""What the markers of a JPEG begin with that hold XMP too large for one; Pillow does not read them."""
 
 
 @dataclass
@@ -196,6 +198,8 @@ def _read_exif(image: Image.Image, problems: list[str]) -> bytes | None:
 
 
 def _read_xmp(image: Image.Image, problems: list[str]) -> bytes | None:
+    if any(content.startswith(_EXTENDED_XMP) for _, content in getattr(image, "applist", ())):
+        problems.append("its extended XMP is not kept, only the main part of it")
     xmp = image.info.get("xmp")
     if not xmp:
         return None
@@ -226,17 +230,20 @@ def _decoded(comment: bytes) -> str:
 
 
 def _read_density(image: Image.Image, exif: bytes | None) -> _Dpi | None:
-    dpi = dpi_of(image.info.get("dpi")) if _tells_density(image) else None
+    dpi = _own_density(image)
     if dpi is None and exif is not None:
         dpi = exifs.density_of(exif)
     return dpi if dpi is not None and _is_storable(dpi) else None
 
 
-def _tells_density(image: Image.Image) -> bool:
-    """Whether the density is the file's. If a JPEG tells none, Pillow says 72, and if a TIFF tells none, 1."""
+def _own_density(image: Image.Image) -> _Dpi | None:
+    """What the file itself tells. Where a JPEG tells none Pillow says 72, and where a TIFF tells none, 1."""
     if image.format in _JPEG_FAMILY:
-        return image.info.get("jfif_unit") in (1, 2)
-    return not hasattr(image, "tag_v2") or {Base.XResolution, Base.YResolution} <= set(image.tag_v2)
+        scale = {1: Fraction(1), 2: Fraction(254, 100)}.get(image.info.get("jfif_unit", 0))
+        return None if scale is None else dpi_of([scale * side for side in image.info["jfif_density"]])
+    if hasattr(image, "tag_v2") and not {Base.XResolution, Base.YResolution} <= set(image.tag_v2):
+        return None
+    return dpi_of(image.info.get("dpi"))
 
 
 def _fraction(value: Any) -> Fraction:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from threading import Lock
 from typing import Any
 
@@ -43,6 +43,8 @@ _TURNED_BACK = {
     8: Transpose.ROTATE_270,
 }
 """What undoes the turning that Pillow does of its own to a TIFF of this orientation, and to no other format."""
+
+_PILLOW = Path(Image.__file__).parent
 
 _pillow_globals = Lock()
 
@@ -155,8 +157,7 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
     if not data:
         raise ImageError("empty, where an image was expected")
     data, problems = without_bad_metadata(data, METADATA_BYTES)
-    with _pillow_globals, _limits_lifted(), warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+    with _pillow_globals, _limits_lifted(), _warnings_of_pillow(problems):
         try:
             loaded = _load(data, max_pixels)
         except (ImageError, MemoryError):
@@ -167,9 +168,7 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
             raise ImageError(f"damaged image ({error})") from None
         except Exception:  # as above
             raise ImageError("damaged image") from None
-    problems += loaded.problems
-    problems += [f"damaged, but readable: {' '.join(str(warning.message).split())}" for warning in warned]
-    return replace(loaded, problems=list(dict.fromkeys(problems)))
+    return replace(loaded, problems=list(dict.fromkeys(problems + loaded.problems)))
 
 
 @contextmanager
@@ -182,6 +181,19 @@ def _limits_lifted() -> Iterator[None]:
         yield
     finally:
         Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = before
+
+
+@contextmanager
+def _warnings_of_pillow(problems: list[str]) -> Iterator[None]:
+    """Take what Pillow warns of as problems of the file; what others warn of meanwhile is passed on."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield
+    for warning in warned:
+        if issubclass(warning.category, UserWarning) and Path(warning.filename).parent == _PILLOW:
+            problems.append(f"damaged, but readable: {' '.join(str(warning.message).split())}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _load(data: bytes, max_pixels: int | None) -> _Loaded:

@@ -153,6 +153,12 @@ def test_descriptions_in_tags_of_a_tiff_are_exif() -> None:
     assert dict(exif) == {270: "a map", 305: "none", 315: "nobody", 33432: "free"}
 
 
+def test_text_in_tags_of_a_tiff_keeps_its_bytes() -> None:
+    picture = read_picture(file_of("TIFF", description="Grüße".encode()))
+    assert "Grüße".encode() in (picture.metadata.exif or b"")
+    assert "Grüße".encode() in save_image(through_kmc(picture), ".tif")
+
+
 def test_a_tiff_that_says_nothing_of_its_picture_has_no_exif() -> None:
     assert read_picture(file_of("TIFF", compression="tiff_lzw")).metadata == Metadata()
 
@@ -254,6 +260,14 @@ def test_a_decoded_picture_is_turned_upright_by_what_turns_others(target: str) -
     indexed = through_kmc(read_picture(file_of("PNG", pixels=np.ascontiguousarray(turned), exif=exif_block(6))))
     upright = ImageOps.exif_transpose(opened(save_image(indexed, ENDINGS[target])))
     np.testing.assert_array_equal(np.asarray(upright.convert("RGB")), PIXELS)
+
+
+def test_an_image_of_pillow_is_taken_as_pillow_shows_it() -> None:
+    data = kmcodec.encode(opened(file_of("TIFF", exif=exif_block(6))), 65536)
+    np.testing.assert_array_equal(kmcodec.decode(data), np.rot90(PIXELS, -1))  # Pillow turned it
+    exif = Image.Exif()
+    exif.load(kmcodec.loads(data).metadata.exif or b"")
+    assert ExifTags.Base.Orientation not in exif
 
 
 # colours
@@ -478,6 +492,10 @@ DAMAGED = {
         jpeg_file(0xE2, b"ICC_PROFILE\0\1\2" + ICC),
         "damaged colour profile",
     ),
+    "JPEG: the second part of XMP": (
+        jpeg_file(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + b"<x/>"),
+        "extended XMP",
+    ),
     "WebP: half of EXIF": (webp_file(b"EXIF", EXIF[: len(EXIF) // 2]), "damaged EXIF"),
     "WebP: XMP of Latin-1": (webp_file(b"XMP ", b"<x>\xe9</x>"), "XMP that is not UTF-8"),
     "WebP: half a profile": (webp_file(b"ICCP", ICC[:200]), "damaged colour profile"),
@@ -500,6 +518,18 @@ def test_damaged_metadata_is_dropped_and_the_picture_survives(damage: str) -> No
     kept = picture.metadata
     lost = {"profile": kept.icc, "EXIF": kept.exif, "XMP": kept.xmp, "text": kept.text, "density": kept.dpi}
     assert all(not value for name, value in lost.items() if name in problem)
+
+
+def test_what_others_warn_of_while_a_file_is_read_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = PngImagePlugin.PngImageFile.load
+
+    def load(image: PngImagePlugin.PngImageFile) -> object:
+        warnings.warn("not of Pillow", stacklevel=1)
+        return original(image)
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    with pytest.warns(UserWarning, match="not of Pillow"):
+        assert read_picture(file_of("PNG")).problems == ()
 
 
 def test_what_is_not_damaged_is_kept_beside_what_is() -> None:
