@@ -1,4 +1,4 @@
-"""EXIF blocks: whether they are whole, what they say of orientation and density, and those of TIFF files."""
+"""EXIF blocks: whether they are whole, what they say of orientation and density; and the same tags in TIFF files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ PREFIX = b"Exif\0\0"
 
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a value, by its type (TIFF 6.0, section 2)."""
+
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+"""The order of bytes as `struct` has it, by how a block begins."""
 
 _SHORT, _RATIONAL = 3, 5
 _INCH, _CENTIMETRE = 2, 3
@@ -44,6 +47,10 @@ _ABOUT_THE_PICTURE = frozenset(
     }
 )
 """Tags of the first directory that tell of the picture, not of how a TIFF file stores it."""
+
+
+_NAMES = {Base.XResolution: "pixel density", Base.YResolution: "pixel density", 700: "XMP", 34675: "colour profile"}
+"""Metadata in tags of a TIFF file that is not EXIF."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,42 @@ def block_of_tiff(exif: Image.Exif) -> bytes | None:
     return without_prefix(about.tobytes()) if len(about) else None
 
 
+def without_bad_tags(data: bytes) -> tuple[bytes, list[str]]:
+    """
+    Leave out metadata that lies beyond the end of a TIFF file, at which Pillow stops to read tags.
+
+    Args:
+        data: A file. One that is not a TIFF, or is a BigTIFF, is returned as it is.
+
+    Returns:
+        The file, and a sentence on each thing left out.
+    """
+    order = _ORDERS.get(data[:4])
+    try:
+        if order is None:
+            return data, []
+        (first,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, first)
+        entries = list(struct.iter_unpack(f"{order}HHI4s", data[first + 2 : first + 2 + 12 * count]))
+    except struct.error:
+        return data, []
+    kept = [entry for entry in entries if not _is_bad(entry, order, len(data))]
+    if len(kept) == len(entries):
+        return data, []
+    problems = [f"damaged {_NAMES.get(entry[0], 'EXIF')} is not kept" for entry in entries if entry not in kept]
+    following = data[first + 2 + 12 * count :][:4]  # where the next directory is
+    directory = struct.pack(f"{order}H", len(kept)) + b"".join(struct.pack(f"{order}HHI4s", *entry) for entry in kept)
+    directory += following
+    return data[:first] + directory + data[first + len(directory) :], problems
+
+
+def _is_bad(entry: tuple[int, int, int, bytes], order: str, size: int) -> bool:
+    tag, kind, values, value = entry
+    length = _BYTES.get(kind, 0) * values
+    (offset,) = struct.unpack(f"{order}I", value)
+    return tag in (*_ABOUT_THE_PICTURE, *_NAMES) and length > 4 and offset + length > size
+
+
 def about_the_picture(exif: Image.Exif) -> Image.Exif:
     """The same without tags that tell how a file stores the picture, among them the thumbnail's."""
     about = Image.Exif()
@@ -157,8 +200,8 @@ def _check(exif: bytes) -> None:
 
 
 def _first_directory(exif: bytes) -> tuple[str, dict[int, _Field]]:
-    """The byte order as `struct` has it, and the fields. Raises ValueError or struct.error for a damaged block."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    """The order of bytes, and the fields. Raises ValueError or struct.error for a damaged block."""
+    order = _ORDERS.get(exif[:4])
     if order is None:
         raise ValueError("no TIFF header")
     (offset,) = struct.unpack_from(f"{order}I", exif, 4)

@@ -17,6 +17,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
 from kmcodec.errors import ImageError
+from kmcodec.exif import without_bad_tags
 from kmcodec.image_metadata import read_metadata, save_options
 from kmcodec.indexed import IndexedImage, Metadata, Pixels
 from kmcodec.limits import METADATA_BYTES
@@ -157,6 +158,8 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
     if not data:
         raise ImageError("empty, where an image was expected")
     data, problems = without_bad_metadata(data, METADATA_BYTES)
+    data, bad_tags = without_bad_tags(data)
+    problems += bad_tags
     with _pillow_globals, _limits_lifted(), _warnings_of_pillow(problems):
         try:
             loaded = _load(data, max_pixels)

@@ -430,11 +430,12 @@ def webp_file(kind: bytes, content: bytes) -> bytes:
 def tiff_file(tag: int, **options: object) -> bytes:
     """A TIFF in which the value of a tag lies beyond its end."""
     data = bytearray(file_of("TIFF", **options))
-    (first,) = struct.unpack_from("<I", data, 4)
-    (count,) = struct.unpack_from("<H", data, first)
+    order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
+    (first,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, first)
     for entry in range(first + 2, first + 2 + 12 * count, 12):
-        if struct.unpack_from("<H", data, entry) == (tag,):
-            struct.pack_into("<I", data, entry + 8, len(data) - 3)
+        if struct.unpack_from(f"{order}H", data, entry) == (tag,):
+            struct.pack_into(f"{order}I", data, entry + 8, len(data) - 3)
             return bytes(data)
     raise AssertionError(f"no tag {tag}")
 
@@ -501,8 +502,12 @@ DAMAGED = {
     "WebP: half a profile": (webp_file(b"ICCP", ICC[:200]), "damaged colour profile"),
     "TIFF: a profile that is none": (file_of("TIFF", icc=b"none at all"), "damaged colour profile"),
     "TIFF: XMP of Latin-1": (file_of("TIFF", xmp=b"<x>\xe9</x>"), "XMP that is not UTF-8"),
-    "TIFF: a profile beyond the end": (tiff_file(34675, icc=ICC), "damaged, but readable"),
-    "TIFF: an artist beyond the end": (tiff_file(315, artist="somebody"), "damaged, but readable"),
+    "TIFF: a profile beyond the end": (tiff_file(34675, icc=ICC), "damaged colour profile"),
+    "TIFF: XMP beyond the end": (tiff_file(700, xmp=XMP), "damaged XMP"),
+    "TIFF: a description beyond the end": (tiff_file(270, description="somebody"), "damaged EXIF"),
+    "TIFF: an artist beyond the end": (tiff_file(315, artist="somebody"), "damaged EXIF"),
+    "TIFF: a resolution beyond the end": (tiff_file(282, dpi=(300, 300)), "damaged pixel density"),
+    "TIFF: a directory of EXIF beyond the end": (tiff_file(34665, exif=EXIF), "damaged, but readable"),
 }
 
 
