@@ -2,8 +2,8 @@
 Metadata of Pillow's images to `Metadata`, and back to what Pillow writes into a file.
 
 What a file says of its picture is kept as it is: pixels are neither turned to its orientation nor brought to another
-colour space for it. A PNG without a profile but with other primaries or another gamma than sRGB (cHRM, gAMA, cICP) is
-the exception that is warned of: its pixels are kept, and what colours they mean is not.
+colour space for it. A PNG without a profile but with other primaries or another gamma than sRGB (cHRM, gAMA) is
+the exception that is warned of: its pixels are kept, and what colours they mean is not. So is one with cICP, in `png`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 """What the markers of a JPEG begin with that hold XMP too large for one; Pillow does not read them."""
 
 
+_COLORS = {"L": "grey", "CMYK": "CMYK", "LAB": "Lab"}
+"""What profiles are of, by Pillow's mode of the pixels."""
+
+_NAMES = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP", "text": "text"}
+
+
 @dataclass
 class SaveOptions:
     """
@@ -78,7 +84,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, list[str]]:
     TIFF tags are EXIF.
 
     Args:
-        image: An image of Pillow.
+        image: An image of Pillow, loaded unless it is a TIFF whose orientation is wanted, which loading applies.
 
     Returns:
         The metadata, and a sentence on each thing that is not kept though it might be expected.
@@ -131,7 +137,7 @@ def save_options(metadata: Metadata, name: str) -> SaveOptions:
     """
     saved = SaveOptions()
     _add_profile(saved, metadata.icc, name)
-    _add_exif(saved, metadata, name)
+    _add_exif(saved, metadata.exif, name)
     _add_xmp(saved, metadata.xmp, name)
     _add_text(saved, metadata.text, name)
     _add_density(saved, metadata.dpi, name)
@@ -149,20 +155,17 @@ def _read_profile(image: Image.Image, problems: list[str]) -> bytes | None:
     icc = image.info["icc_profile"]  # Pillow puts None here for what it cannot read
     mode = mode_of_profile(icc) if isinstance(icc, bytes) else None
     if mode is None:
-        problems.append("a damaged colour profile is not kept")
+        problems.append("damaged colour profile is not kept")
     elif mode == "RGB" and image.mode in ("CMYK", "LAB"):
         problems.append(f"its colour profile is not kept: it is one of RGB, and the picture is {image.mode}")
-    elif mode != "RGB" and not is_converted_by(image, mode):
+    elif mode != "RGB" and not _is_converted_by(image, mode):
         problems.append(f"its colour profile is not kept: it is one of {_COLORS[mode]}, and the picture is not")
     else:
         return cast("bytes", icc) if mode == "RGB" else None
     return None
 
 
-_COLORS = {"L": "grey", "CMYK": "CMYK", "LAB": "Lab"}
-
-
-def is_converted_by(image: Image.Image, mode: str) -> bool:
+def _is_converted_by(image: Image.Image, mode: str) -> bool:
     """Whether `as_pixels` brings an image to sRGB by a profile for pixels of this mode."""
     return image.mode in GREY_MODES if mode == "L" else image.mode == mode
 
@@ -267,9 +270,6 @@ def _within_limit(metadata: Metadata, problems: list[str]) -> Metadata:
     return metadata
 
 
-_NAMES = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP", "text": "text"}
-
-
 def _storable(text: object) -> str:
     """Without NUL, which `Metadata` forbids, and with a question mark for what is no character."""
     return str(text).replace("\0", "").encode("utf-8", "replace").decode()
@@ -286,8 +286,7 @@ def _add_profile(saved: SaveOptions, icc: bytes | None, name: str) -> None:
         saved.options["icc_profile"] = icc
 
 
-def _add_exif(saved: SaveOptions, metadata: Metadata, name: str) -> None:
-    exif = metadata.exif
+def _add_exif(saved: SaveOptions, exif: bytes | None, name: str) -> None:
     if exif is None:
         return
     if not exifs.is_whole(exif):

@@ -28,6 +28,10 @@ _NAMES = {
 _LEAST_BYTES = {b"pHYs": 9, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
 
 
+_CICP_OF_SRGB = bytes([1, 13])
+"""Primaries of BT.709 and the transfer function of sRGB (ITU-T H.273)."""
+
+
 @dataclass(frozen=True)
 class _Chunk:
     """A chunk of a file: its type, where it begins and ends in bytes, and whether its CRC fits."""
@@ -48,7 +52,7 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
         limit: Most bytes of metadata, uncompressed.
 
     Returns:
-        The file, and a sentence on each thing left out.
+        The file, and a sentence on each thing left out, or that Pillow does not know.
     """
     if not data.startswith(SIGNATURE):
         return data, []
@@ -56,6 +60,10 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
     problems: list[str] = []
     room, position = limit, 0
     for chunk in _metadata_chunks(data):
+        if chunk.kind == b"cICP" and chunk.is_intact and not chunk.content.startswith(_CICP_OF_SRGB):
+            problems.append(
+                "its colour space (cICP), not sRGB, is not kept, only its pixels; a colour profile would be"
+            )
         try:
             room -= _size_of(chunk, room)
         except (ValueError, IndexError, zlib.error) as error:
@@ -63,9 +71,7 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
             problems.append(f"{'too large a' if too_large else 'damaged'} {_name_of(chunk)} is not kept")
             kept.append(data[position : chunk.start])
             position = chunk.stop
-    if not problems:
-        return data, []
-    return b"".join([*kept, data[position:]]), problems
+    return (b"".join([*kept, data[position:]]) if kept else data), problems
 
 
 class _TooLargeError(ValueError):
@@ -90,9 +96,7 @@ def _size_of(chunk: _Chunk, room: int) -> int:
     """Bytes of metadata, uncompressed. Raises ValueError, IndexError or zlib.error if there is something wrong."""
     if not chunk.is_intact or len(chunk.content) < _LEAST_BYTES.get(chunk.kind, 0):
         raise ValueError
-    if chunk.kind == b"iCCP":
-        return len(_inflated(_after_keyword(chunk.content), room))
-    if chunk.kind == b"zTXt":
+    if chunk.kind in (b"iCCP", b"zTXt"):
         return len(_inflated(_after_keyword(chunk.content), room))
     if chunk.kind == b"iTXt":
         return _check_international(chunk.content, room)

@@ -375,6 +375,8 @@ def test_a_profile_of_other_pixels_is_not_kept(mode: str, icc: bytes, problem: s
         ([(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))], None),
         ([(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))], "its primaries"),
         ([(b"gAMA", struct.pack(">I", 100000)), (b"sRGB", b"\0")], None),
+        ([(b"cICP", bytes([1, 13, 0, 1]))], None),
+        ([(b"cICP", bytes([12, 13, 0, 1]))], "its colour space (cICP)"),
         ([(b"gAMA", struct.pack(">I", 100000)), (b"iCCP", b"x\0\0" + zlib.compress(wide_profile()))], None),
     ],
 )
