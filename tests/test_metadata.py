@@ -160,6 +160,9 @@ def test_text_in_tags_of_a_tiff_keeps_its_bytes() -> None:
 
 
 def test_a_tiff_that_says_nothing_of_its_picture_has_no_exif() -> None:
+    upright = Image.Exif()
+    upright[ExifTags.Base.Orientation] = 1
+    assert read_picture(file_of("TIFF", exif=upright.tobytes()[6:])).metadata == Metadata()
     assert read_picture(file_of("TIFF", compression="tiff_lzw")).metadata == Metadata()
 
 
