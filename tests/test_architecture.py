@@ -33,7 +33,7 @@ def importers_of(library: str) -> set[str]:
         ("construct", {"format/container.py"}),
         ("zstandard", {"format/frames.py"}),
         ("skimage", {"metrics.py"}),
-        ("ssimulacra2", {"metrics.py"}),
+        ("scipy", {"ssimulacra2.py"}),
         ("matplotlib", {"measure/plot.py"}),
         ("oxipng", {"measure/peers.py"}),
     ],

@@ -92,6 +92,7 @@ def test_our_writer_writes_the_same_bytes() -> None:
         ({"flags": b"\x02", "metadata": b"\x01\x7f\x01\x02xy"}, FormatError, "more than the 1"),
         ({"flags": b"\x02", "metadata": b"\x02\x02\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),
         ({"flags": b"\x02", "metadata": b"\x02\x01\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),
+        ({"coding": b"\x01", "parameter": b"\x10"}, FormatError, "2\\^9 lines for strips of 6 pixels"),
         ({"palette": b"\x05" + bytes(5)}, FormatError, "palette"),
         ({"palette": b"\x07" + bytes(7)}, FormatError, "palette"),
     ],

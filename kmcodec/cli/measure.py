@@ -92,7 +92,7 @@ class _Names(click.ParamType[Any]):
     "--metrics",
     metavar="NAME,NAME,...",
     type=_Names(),
-    help="Of psnr, ssim, ciede2000 and ssimulacra2, or all. All but ssimulacra2, which is slow, if not given.",
+    help="Of psnr, ssim, ciede2000 and ssimulacra2, or all. All but ssimulacra2 if not given.",
 )
 @click.option(
     "-e", "--effort", metavar="1..9", type=click.IntRange(1, 9), default=5, show_default=True, help="Of kmcodec."

@@ -283,7 +283,6 @@ def _check_picture(picture: construct.Container) -> None:
         raise FormatError(f"{picture.width} × {picture.height} pixels: width and height must be at least 1")
     if colors > MAX_COLORS:
         raise FormatError(f"{colors} colours, more than {MAX_COLORS}")
-    _check_parameter(Coding(picture.coding), picture.parameter, colors)
     if not 1 <= picture.strip_height <= picture.height:
         raise FormatError(f"strips of {picture.strip_height} rows in a picture of {picture.height}")
     if picture.strip_height > 1 and colors > 1 and picture.strip_height * picture.width > MAX_STRIP_PIXELS:
@@ -292,13 +291,16 @@ def _check_picture(picture: construct.Container) -> None:
         raise FormatError(f"strips of less than {MIN_STRIP_PIXELS} pixels")
     if bits_for(colors) == 0 and picture.strip_height != picture.height:
         raise FormatError("a picture of one colour has no strips; its strip height must be its height")
+    _check_parameter(Coding(picture.coding), picture.parameter, colors, picture.width * picture.strip_height)
 
 
-def _check_parameter(coding: Coding, parameter: int, colors: int) -> None:
+def _check_parameter(coding: Coding, parameter: int, colors: int, strip_pixels: int) -> None:
     if coding is Coding.PREDICTED:
         if colors == 1:
             raise FormatError("predicted coding of one colour")
-        parse_parameters(parameter)
+        parameters = parse_parameters(parameter)
+        if not parameters.fit(strip_pixels):
+            raise FormatError(f"tables of 2^{parameters.table_bits} lines for strips of {strip_pixels} pixels")
     elif parameter not in widths_for(colors):
         wanted = " or ".join(map(str, widths_for(colors)))
         raise FormatError(f"{parameter} bits per label; {colors} colours take {wanted}")
