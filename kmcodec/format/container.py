@@ -1,5 +1,5 @@
 """
-The header of a `.kmc` file: its definition, and a plain dataclass made from it at once.
+The header of a `.kmc` file (spec §3): its definition, and a plain dataclass made from it at once.
 
 Integers are little-endian; sizes are LEB128 (seven bits a byte, least significant first, bit 7 set on all but the last
 byte), in their shortest form and below 2³². The header ends with its CRC-32, so no field of it can be damaged unseen.
@@ -28,7 +28,7 @@ SIGNATURE = b"\x89KMC"
 VERSION = 1
 
 MIN_STRIP_PIXELS = 1 << 14
-"""Fewest pixels of a strip that is not the only one: so the index stays small against the picture it claims."""
+"""Fewest pixels of a strip that is not the only one (spec §3.4): the index stays small against the picture claimed."""
 
 MAX_STRIP_PIXELS = 1 << 22
 """Most pixels of a strip of more than one row: what a decoder may have to hold beside the picture."""

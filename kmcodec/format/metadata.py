@@ -1,4 +1,4 @@
-"""Metadata as items of the header: every kind stored by itself, compressed where that is smaller."""
+"""Metadata as items of the header (spec §5): every kind stored by itself, compressed where that is smaller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoder chooses about the model: one byte in the header."""
+"""What the encoder chooses about the model: one byte in the header (spec §8.1)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from kmcodec.errors import FormatError
 MIN_TABLE_BITS = 8
 MAX_TABLE_BITS = 18
 """Larger tables would save another percent at twice the time, and make a decoder allocate up to half a gigabyte."""
+
+MAX_WIDTH = (1 << 31) - 1
+"""The longest rows that predict.c codes."""
 
 
 class ContextSet(IntEnum):
