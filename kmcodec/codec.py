@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from os import PathLike
@@ -42,7 +43,8 @@ def quantize(
 
     Args:
         image: A uint8 array, shape (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey; or a PIL image of any mode, whose
-            colour profile, EXIF and XMP are kept.
+            colour profile, EXIF, XMP, text and pixel density are kept, or, where they are damaged, warned of. Grey,
+            CMYK and LAB are brought to sRGB through their profile.
         colors: K, 1 to 65 536; None for 256.
         lossless: Keep all colours, up to 65 536, instead.
         palette: Use these colours instead, uint8, shape (K, 3) or (K, 4), K up to 65 536. The result has all of them in
@@ -254,6 +256,9 @@ def open(file: File, *, limits: Limits = DEFAULT_LIMITS, threads: int | None = N
 def _metadata_of(image: ImageLike) -> Metadata:
     if isinstance(image, np.ndarray):
         return Metadata()
-    from kmcodec.images import metadata_of  # an array needs no Pillow
+    from kmcodec.image_metadata import read_metadata  # an array needs no Pillow
 
-    return metadata_of(image)
+    metadata, problems = read_metadata(image)
+    for problem in problems:
+        warnings.warn(problem, stacklevel=4)
+    return metadata

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL.ExifTags import Base
+from PIL.Image import Transpose
 
 from kmcodec.errors import ImageError
+from kmcodec.exif import without_bad_tags
+from kmcodec.image_metadata import read_metadata, save_options
 from kmcodec.indexed import IndexedImage, Metadata, Pixels
+from kmcodec.limits import METADATA_BYTES
 from kmcodec.pixels import as_pixels
+from kmcodec.png import without_bad_metadata
 
-EXIF_PREFIX = b"Exif\0\0"
-_XMP_KEYWORD = "XML:com.adobe.xmp"
 _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
     "WEBP": {"lossless": True, "exact": True},
@@ -29,7 +34,20 @@ _ALPHA_FORMATS = ("PNG", "AVIF", "DDS", "ICO", "IM", "JPEG2000", "QOI", "SGI", "
 """Formats in which Pillow 13 keeps an alpha channel; only PNG does so with a palette."""
 _LOSSY_FORMATS = ("JPEG", "MPO", "AVIF", "PDF", "ICO", "ICNS", "SPIDER")  # icons are resized, SPIDER is grey
 
-_pillow_limit = Lock()
+_TURNED_BACK = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_90,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_270,
+}
+"""What undoes the turning that Pillow does of its own to a TIFF of this orientation, and to no other format."""
+
+_PILLOW = Path(Image.__file__).parent
+
+_pillow_globals = Lock()
 
 
 @dataclass(frozen=True)
@@ -38,16 +56,26 @@ class Picture:
     What is in an image file.
 
     Attributes:
-        pixels: As of `as_pixels`.
-        metadata: As of `metadata_of`.
+        pixels: As of `as_pixels`, and as the file has them, whatever the orientation that its EXIF tells.
+        metadata: As of `read_metadata`.
         frames: How many pictures the file holds; `pixels` are the first.
-        profile_dropped: Whether there is a colour profile that is not one of RGB, and so not in `metadata`.
+        problems: A sentence on each thing of its metadata that is not kept.
     """
 
     pixels: Pixels
     metadata: Metadata
     frames: int
-    profile_dropped: bool
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """An image, what is kept of its file, and the turn that brings its pixels back to where they are in the file."""
+
+    image: Image.Image
+    metadata: Metadata
+    turn: Transpose | None
+    problems: list[str]
 
 
 def read_picture(data: bytes, *, max_pixels: int | None = None) -> Picture:
@@ -57,12 +85,12 @@ def read_picture(data: bytes, *, max_pixels: int | None = None) -> Picture:
     Raises:
         ImageError: It is no image, or damaged, or too large.
     """
-    with load_image(data, max_pixels=max_pixels) as image:
+    loaded = _load_whole(data, max_pixels)
+    with loaded.image as image:
         try:
-            metadata = metadata_of(image)
-            dropped = bool(image.info.get("icc_profile")) and metadata.icc is None
+            pixels = as_pixels(image if loaded.turn is None else image.transpose(loaded.turn))
             # frames last: to count them, Pillow leaves the first
-            return Picture(as_pixels(image), metadata, getattr(image, "n_frames", 1), dropped)
+            return Picture(pixels, loaded.metadata, getattr(image, "n_frames", 1), tuple(loaded.problems))
         except MemoryError:
             raise
         except Exception:  # Pillow's decoders raise whatever a damaged file leads them to
@@ -74,49 +102,26 @@ def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:
     Read an image, whole, and check what checksums it has; of an animation, the first frame.
 
     Args:
-        data: An image file of any format Pillow knows.
+        data: An image file of any format Pillow knows. Damaged metadata is left out.
         max_pixels: Most pixels it may have; None for no limit.
 
     Raises:
         ImageError: It is none, or damaged, or too large.
     """
-    if not data:
-        raise ImageError("empty, where an image was expected")
-    with without_pillow_limit():
-        try:
-            return _load(data, max_pixels)
-        except (ImageError, MemoryError):
-            raise
-        except UnidentifiedImageError:
-            raise ImageError("not an image that Pillow can read, or damaged") from None
-        except (OSError, SyntaxError) as error:
-            raise ImageError(f"damaged image ({error})") from None
-        except Exception:  # as above
-            raise ImageError("damaged image") from None
+    return _load_whole(data, max_pixels).image
 
 
 @contextmanager
-def without_pillow_limit() -> Iterator[None]:
-    """Without Pillow's own limit of pixels, in whose place callers have theirs."""
-    with _pillow_limit:  # else two threads could each restore the other's None
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def without_pillow_limits() -> Iterator[None]:
+    """Without Pillow's own limits, which are globals: in their place callers have theirs. One thread at a time."""
+    with _pillow_globals:  # else threads would restore each other's
+        before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+        Image.MAX_IMAGE_PIXELS = None
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = METADATA_BYTES
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def metadata_of(image: Image.Image) -> Metadata:
-    """EXIF, XMP, of a PNG text, and the colour profile if it is one of RGB, as the pixels will be."""
-    info = image.info
-    icc, exif, xmp = info.get("icc_profile"), info.get("exif"), info.get("xmp")
-    text = getattr(image, "text", None) or {}
-    return Metadata(
-        icc=icc if icc and icc[16:20] == b"RGB " else None,
-        exif=exif.removeprefix(EXIF_PREFIX) if exif else None,
-        xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
-        text=tuple((_without_nul(key), _without_nul(value)) for key, value in text.items() if key != _XMP_KEYWORD),
-    )
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = before
 
 
 def save_image(indexed: IndexedImage, ending: str) -> bytes:
@@ -125,7 +130,7 @@ def save_image(indexed: IndexedImage, ending: str) -> bytes:
 
     Args:
         indexed: The picture. PNG, and without transparency GIF, TIFF and BMP too, keep a palette of up to 256 colours
-            as it is; WebP is lossless.
+            as it is; WebP is lossless; TIFF is compressed where there is no EXIF.
         ending: Of the file name, such as ".png"; it decides the format.
 
     Raises:
@@ -136,8 +141,8 @@ def save_image(indexed: IndexedImage, ending: str) -> bytes:
         raise ImageError(f"no image format that Pillow writes ends in {ending or 'nothing'}; .png does")
     buffer = BytesIO()
     try:
-        image, options = _pil_image(indexed, name), _save_options(indexed.metadata, name)
-        image.save(buffer, name, **options)
+        options = _OPTIONS.get(name, {}) | save_options(indexed.metadata, name).options
+        _pil_image(indexed, name).save(buffer, name, **options)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # as above
@@ -151,11 +156,10 @@ def is_lossy(indexed: IndexedImage, ending: str) -> bool:
     return name in _LOSSY_FORMATS or (name == "GIF" and len(indexed.palette) > 256)
 
 
-def unsaved_keywords(metadata: Metadata, ending: str) -> list[str]:
-    """Keywords of text that a PNG cannot hold, and `save_image` leaves out."""
-    if _format_of(ending) != "PNG":
-        return []
-    return [key for key, _ in metadata.text if not _is_png_keyword(key)]
+def left_out_of(metadata: Metadata, ending: str) -> list[str]:
+    """What a file of this ending cannot hold, and `save_image` leaves out, each as a few words."""
+    name = _format_of(ending)
+    return [] if name is None else save_options(metadata, name).left_out
 
 
 def ending_of(name: str) -> str:
@@ -163,7 +167,40 @@ def ending_of(name: str) -> str:
     return PurePath(name).suffix or ".png"
 
 
-def _load(data: bytes, max_pixels: int | None) -> Image.Image:
+def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
+    if not data:
+        raise ImageError("empty, where an image was expected")
+    data, problems = without_bad_metadata(data, METADATA_BYTES)
+    data, bad_tags = without_bad_tags(data)
+    problems += bad_tags
+    with without_pillow_limits(), _warnings_of_pillow(problems):
+        try:
+            loaded = _load(data, max_pixels)
+        except (ImageError, MemoryError):
+            raise
+        except UnidentifiedImageError:
+            raise ImageError("not an image that Pillow can read, or damaged") from None
+        except (OSError, SyntaxError) as error:
+            raise ImageError(f"damaged image ({error})") from None
+        except Exception:  # as above
+            raise ImageError("damaged image") from None
+    return replace(loaded, problems=list(dict.fromkeys(problems + loaded.problems)))
+
+
+@contextmanager
+def _warnings_of_pillow(problems: list[str]) -> Iterator[None]:
+    """Take what Pillow warns of as problems of the file; what others warn of meanwhile is passed on."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield
+    for warning in warned:
+        if issubclass(warning.category, UserWarning) and Path(warning.filename).parent == _PILLOW:
+            problems.append(f"damaged, but readable: {' '.join(str(warning.message).split())}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def _load(data: bytes, max_pixels: int | None) -> _Loaded:
     with Image.open(BytesIO(data)) as image:
         if max_pixels is not None and image.width * image.height > max_pixels:
             raise ImageError(
@@ -171,8 +208,15 @@ def _load(data: bytes, max_pixels: int | None) -> Image.Image:
             )
         image.verify()
     image = Image.open(BytesIO(data))
+    if image.format != "TIFF":
+        image.load()  # a PNG may have texts after its pixels
+        metadata, problems = read_metadata(image)
+        return _Loaded(image, metadata, None, problems)
+    # Pillow turns a TIFF as it loads it, and then what it says of its orientation is gone
+    metadata, problems = read_metadata(image)
+    turn = _TURNED_BACK.get(image.getexif().get(Base.Orientation, 1))
     image.load()
-    return image
+    return _Loaded(image, metadata, turn, problems)
 
 
 def _format_of(ending: str) -> str | None:
@@ -214,35 +258,3 @@ def _is_opaque(indexed: IndexedImage) -> bool:
 
 def _without_alpha(indexed: IndexedImage) -> IndexedImage:
     return IndexedImage(indexed.palette[:, :3], indexed.labels)
-
-
-def _save_options(metadata: Metadata, name: str) -> dict[str, Any]:
-    options = dict(_OPTIONS.get(name, {}))
-    if metadata.icc is not None:
-        options["icc_profile"] = metadata.icc
-    if metadata.exif is not None:
-        options["exif"] = EXIF_PREFIX + metadata.exif
-    if name == "PNG":
-        options["pnginfo"] = _png_text(metadata)
-    elif metadata.xmp is not None:
-        options["xmp"] = metadata.xmp
-    return options
-
-
-def _png_text(metadata: Metadata) -> PngImagePlugin.PngInfo:
-    text = PngImagePlugin.PngInfo()
-    for key, value in metadata.text:
-        if _is_png_keyword(key):
-            text.add_itxt(key, value)
-    if metadata.xmp is not None:
-        text.add_itxt(_XMP_KEYWORD, metadata.xmp.decode("utf-8", "replace"))
-    return text
-
-
-def _is_png_keyword(key: str) -> bool:
-    """Whether this is 1 to 79 characters of Latin-1 (PNG, 11.3.3.1); Metadata keeps NUL out."""
-    return 1 <= len(key) <= 79 and all(ord(character) < 256 for character in key)
-
-
-def _without_nul(text: object) -> str:
-    return str(text).replace("\0", "")  # Metadata forbids it

@@ -22,7 +22,8 @@ Labels: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 MAX_COLORS = 65_536
 MAX_SIDE = (1 << 32) - 1
-_MAX_TERM = (1 << 32) - 1
+MAX_TERM = (1 << 32) - 1
+"""Of a numerator or denominator of a density."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Metadata:
 
     Raises:
         TypeError: A field is of another type.
-        ValueError: Text contains a NUL character, or a resolution is out of range.
+        ValueError: Text contains a NUL character or half of a surrogate pair, or a resolution is out of range.
     """
 
     icc: bytes | None = None
@@ -58,8 +59,20 @@ class Metadata:
                 raise TypeError(f"metadata text must be pairs of strings, not {pair!r}")
             if any("\0" in part for part in pair):
                 raise ValueError(f"metadata text must not contain NUL characters: {pair!r}")
+            if not all(_is_unicode(part) for part in pair):
+                raise ValueError(f"metadata text must not contain half of a surrogate pair: {pair!r}")
         if self.dpi is not None:
             _check_dpi(self.dpi)
+
+    @property
+    def text_size(self) -> int:
+        """Bytes of the text as it is stored, uncompressed."""
+        return max(0, sum(len(part.encode()) + 1 for pair in self.text for part in pair) - 1)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it but the resolution, uncompressed."""
+        return sum(len(data) for data in (self.icc, self.exif, self.xmp) if data is not None) + self.text_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +138,15 @@ def check_palette(palette: Palette) -> None:
         raise ValueError(f"palette must have shape (K, 3) or (K, 4), 1 ≤ K ≤ {MAX_COLORS}, not {palette.shape}")
 
 
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _check_dpi(dpi: tuple[Fraction, Fraction]) -> None:
     if not (isinstance(dpi, tuple) and len(dpi) == 2 and all(isinstance(side, Fraction) for side in dpi)):
         raise TypeError(f"metadata dpi must be two fractions or None, not {dpi!r}")
-    if not all(1 <= part <= _MAX_TERM for side in dpi for part in side.as_integer_ratio()):
-        raise ValueError(f"metadata dpi must be of numerators and denominators from 1 to {_MAX_TERM}, not {dpi!r}")
+    if not all(1 <= part <= MAX_TERM for side in dpi for part in side.as_integer_ratio()):
+        raise ValueError(f"metadata dpi must be of numerators and denominators from 1 to {MAX_TERM}, not {dpi!r}")
 
 
 def _check_labels(labels: Labels, count: int) -> None:

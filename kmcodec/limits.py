@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+METADATA_BYTES = 1 << 26
+"""Most bytes of metadata that are read unless a caller allows more, and so the most that are ever written."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -20,7 +23,7 @@ class Limits:
 
     pixels: int | None = 1 << 28
     file_bytes: int | None = 1 << 30
-    metadata_bytes: int | None = 1 << 26
+    metadata_bytes: int | None = METADATA_BYTES
 
     def __post_init__(self) -> None:
         for name in ("pixels", "file_bytes", "metadata_bytes"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 else:
     ImageLike: TypeAlias = Any
 
+GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Pillow's modes of grey pixels."""
+
 _WANTED = "a uint8 array of shape (height, width, 3), (height, width, 4) or (height, width), or a PIL image"
 
 
@@ -26,10 +28,11 @@ def as_pixels(image: ImageLike) -> Pixels:
 
     Args:
         image: A uint8 array, RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W); or a PIL image of any mode. A PIL image
-            becomes RGBA if it has a transparent pixel, else RGB; CMYK through its colour profile, if it has one.
-            Grey samples of 16 bits keep their upper 8, as Pillow keeps them of 16-bit colour. Pillow reads some
-            16-bit files (PGM) as integers of 32 bits (mode "I"): integers that are all from 0 to 65535, and not
-            all below 256, are taken for 16 bits. Other integers, and floats, are clipped to 0…255.
+            becomes RGBA if it has a transparent pixel, else RGB. Grey, CMYK and LAB are brought to sRGB through the
+            image's colour profile, if it has one for them, with perceptual intent; RGB is not, whatever its profile.
+            Samples of 16 bits keep their upper 8. Pillow reads some 16-bit files (PGM) as integers of 32 bits (mode
+            "I"): integers that are all from 0 to 65535, and not all below 256, are taken for 16 bits. Other
+            integers, and floats, are clipped to 0…255.
 
     Returns:
         uint8, shape (height, width, 3 or 4); the array itself where it is in this form already.
@@ -57,41 +60,40 @@ def as_pixels(image: ImageLike) -> Pixels:
 def _from_pil(image: Image.Image) -> Pixels:
     if min(image.size) < 1:
         raise ValueError(f"image must be {_WANTED}, with at least one pixel, not of {image.width} x {image.height}")
+    if image.mode in ("CMYK", "LAB"):
+        return np.asarray(_through_profile(image) or image.convert("RGB"))
     if image.mode.startswith("I;16") or (image.mode == "I" and _is_16_bit(image)):
-        return _from_16_bit_grey(image)
-    if image.mode == "LAB":
-        return np.asarray(_lab_to_rgb(image))
-    if image.mode == "CMYK" and image.info.get("icc_profile"):
-        return np.asarray(_cmyk_to_rgb(image, image.info["icc_profile"]))
+        return _in_srgb(_from_16_bit_grey(image), image)
     if image.mode in ("I", "F"):
         image = image.convert("L")
     if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
         pixels = np.asarray(image.convert("RGBA"))
-        return pixels if pixels[..., 3].min() < 255 else np.ascontiguousarray(pixels[..., :3])
-    return np.asarray(image.convert("RGB"))
+        return _in_srgb(pixels if pixels[..., 3].min() < 255 else np.ascontiguousarray(pixels[..., :3]), image)
+    return _in_srgb(np.asarray(image.convert("RGB")), image)
 
 
-def _lab_to_rgb(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms
+def _in_srgb(pixels: Pixels, image: Image.Image) -> Pixels:
+    """Grey pixels as the grey profile of their image means them; those of any other image as they are."""
+    import PIL.Image
 
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-    assert converted is not None  # None is for conversions in place
-    return converted
+    if image.mode not in GREY_MODES or not image.info.get("icc_profile"):
+        return pixels
+    grey = PIL.Image.fromarray(np.ascontiguousarray(pixels[..., 0]))
+    grey.info["icc_profile"] = image.info["icc_profile"]
+    converted = _through_profile(grey)
+    if converted is None:
+        return pixels
+    return np.concatenate([np.asarray(converted), pixels[..., 3:]], axis=2)
 
 
-def _cmyk_to_rgb(image: Image.Image, profile: bytes) -> Image.Image:
-    from PIL import ImageCms
+def _through_profile(image: Image.Image) -> Image.Image | None:
+    """Brought to sRGB through the image's profile, if it has one for pixels of its mode."""
+    from kmcodec.profiles import to_srgb  # an array needs no Pillow
 
-    try:
-        cmyk, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, cmyk, srgb, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):  # a damaged profile, or one of other colours
-        return image.convert("RGB")
-    assert converted is not None  # as above
-    return converted
+    icc = image.info.get("icc_profile")
+    return to_srgb(image, icc) if isinstance(icc, bytes) and icc else None
 
 
 def _is_16_bit(image: Image.Image) -> bool:

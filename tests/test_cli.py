@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 import kmcodec
 from kmcodec.cli.jobs import read_bytes
 from kmcodec.errors import LimitError
+from tests.icc import cmyk_profile
 
 Run = subprocess.CompletedProcess[bytes]
 
@@ -628,10 +629,11 @@ def test_a_lossy_format_is_warned_of(folder: Path, ending: str, lossy: bool) -> 
 
 
 def test_a_colour_profile_of_other_colours_is_dropped_and_that_is_said(tmp_path: Path) -> None:
-    grey_profile = SRGB_PROFILE[:16] + b"GRAY" + SRGB_PROFILE[20:]
-    Image.new("L", (3, 3)).save(tmp_path / "a.png", icc_profile=grey_profile)
+    Image.new("RGB", (3, 3)).save(tmp_path / "a.png", icc_profile=cmyk_profile())
     run = kmcodec_run("encode", "a.png", cwd=tmp_path)
-    assert text(run.stderr) == "kmcodec: warning: a.png: its colour profile is not kept: it is not one of RGB\n"
+    assert text(run.stderr) == (
+        "kmcodec: warning: a.png: its colour profile is not kept: it is one of CMYK, and the picture is not\n"
+    )
 
 
 def test_a_keyword_that_png_cannot_hold_is_left_out_and_that_is_said(tmp_path: Path) -> None:
@@ -639,7 +641,7 @@ def test_a_keyword_that_png_cannot_hold_is_left_out_and_that_is_said(tmp_path: P
     (tmp_path / "a.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=metadata))
     run = kmcodec_run("decode", "a.kmc", cwd=tmp_path)
     assert run.returncode == 0
-    assert text(run.stderr) == "kmcodec: warning: a.png: a PNG cannot hold text of the keyword '漢', left out\n"
+    assert text(run.stderr) == "kmcodec: warning: a.png: .png cannot hold text of the keyword '漢'; left out\n"
     with Image.open(tmp_path / "a.png") as image:
         assert image.text == {"Author": "b"}
 

@@ -17,6 +17,7 @@ import kmcodec
 from kmcodec import expand
 from kmcodec.errors import DecodeError, FormatError, KmcError, LimitError, TruncatedError, UnsupportedError
 from kmcodec.format.strips import strip_height_for
+from tests.icc import wide_profile
 
 
 def indexed_images() -> st.SearchStrategy[kmcodec.IndexedImage]:
@@ -98,7 +99,7 @@ def test_metadata_is_checked(fields: dict[str, object], error: type[Exception], 
         kmcodec.Metadata(**fields)  # type: ignore[arg-type]
 
 
-OWN_PROFILE = bytes(16) + b"RGB " + bytes(100)
+OWN_PROFILE = wide_profile()
 
 
 def test_encode_takes_metadata_in_place_of_the_images_own() -> None:

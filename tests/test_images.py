@@ -9,13 +9,11 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from kmcodec.errors import ImageError
 from kmcodec.images import is_lossy, load_image, read_picture, save_image
 from kmcodec.indexed import IndexedImage, Metadata
-
-SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def picture(alphas: list[int], colors: int = 5) -> IndexedImage:
@@ -83,14 +81,6 @@ def test_formats_that_lose_something_are_known() -> None:
         True, True, False, False, False,
     ]  # fmt: skip
     assert is_lossy(picture([], 300), ".gif")
-
-
-@pytest.mark.parametrize(("space", "kept"), [(b"RGB ", True), (b"GRAY", False), (b"CMYK", False), (b"Lab ", False)])
-def test_a_colour_profile_is_kept_only_if_it_is_one_of_rgb(space: bytes, kept: bool) -> None:
-    profile = SRGB_PROFILE[:16] + space + SRGB_PROFILE[20:]
-    read = read_picture(png_of(icc_profile=profile))
-    assert (read.metadata.icc == profile, read.profile_dropped) == (kept, not kept)
-    assert not read_picture(png_of()).profile_dropped
 
 
 def test_keywords_that_png_cannot_hold_are_left_out() -> None:

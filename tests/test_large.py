@@ -223,7 +223,7 @@ kmcodec.write_rows(sys.argv[2], Rows(), 16, effort=3, threads=2)
 if len(sys.argv) > 3:
     from kmcodec.large.decode import decode_rows
     with kmcodec.open(sys.argv[2], threads=2) as file:
-        for part in decode_rows(file, sys.argv[3], folder=None):
+        for part in decode_rows(file, sys.argv[3], file.metadata, folder=None):
             pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
@@ -266,7 +266,7 @@ def both_ways(pixels: np.ndarray, colors: int, ending: str) -> tuple[bytes, byte
     """An image written of blocks of rows, and whole."""
     data = kmcodec.encode(pixels, colors, metadata=METADATA)
     with kmcodec.open(BytesIO(data), threads=1) as file:
-        return b"".join(decode_rows(file, ending, folder=None)), save_image(kmcodec.loads(data), ending)
+        return b"".join(decode_rows(file, ending, file.metadata, folder=None)), save_image(kmcodec.loads(data), ending)
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
@@ -302,13 +302,13 @@ def test_exif_is_in_the_png(picture: np.ndarray) -> None:
     exif[0x010F] = "Maker"
     metadata = kmcodec.Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"))
     with kmcodec.open(BytesIO(kmcodec.encode(picture, 4, metadata=metadata))) as file:
-        data = b"".join(decode_rows(file, ".png", folder=None))
+        data = b"".join(decode_rows(file, ".png", file.metadata, folder=None))
     assert read_picture(data).metadata.exif == metadata.exif
 
 
 def test_a_format_that_is_not_written_in_rows_is_named(picture: np.ndarray) -> None:
     with kmcodec.open(BytesIO(kmcodec.encode(picture, 4))) as file, pytest.raises(ImageError, match=r"not as \.webp"):
-        decode_rows(file, ".webp", folder=None)
+        decode_rows(file, ".webp", file.metadata, folder=None)
 
 
 # --- images in

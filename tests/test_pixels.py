@@ -128,20 +128,6 @@ def test_a_pillow_image_without_pixels_is_refused(mode: str) -> None:
         as_pixels(Image.new(mode, (0, 5)))
 
 
-def test_cmyk_is_converted_through_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[str] = []
-
-    def convert(image: Image.Image, *_: object, outputMode: str) -> Image.Image:  # noqa: N803
-        used.append(outputMode)
-        return Image.new(outputMode, image.size, (1, 2, 3))
-
-    monkeypatch.setattr(ImageCms, "profileToProfile", convert)
-    image = Image.new("CMYK", (1, 1))
-    image.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert as_pixels(image).tolist() == [[[1, 2, 3]]]
-    assert used == ["RGB"]
-
-
 @pytest.mark.parametrize("profile", [b"not a profile", b"", "sRGB"])
 def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(profile: bytes | str) -> None:
     image = Image.new("CMYK", (1, 1), (0, 255, 0, 0))

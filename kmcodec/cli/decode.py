@@ -25,13 +25,15 @@ if TYPE_CHECKING:
         ("To another format:", "kmcodec decode photo.kmc -o photo.webp"),
         ("From one program to the next:", "kmcodec decode - <photo.kmc >again.png"),
     ],
-    subjects={"Output": ("output", "directory", "overwrite", "as_json")},
+    subjects={"Output": ("output", "directory", "overwrite", "strip", "as_json")},
     environment=[options.TMPDIR],
 )
 @options.inputs
+@options.strip
 @options.of_output
 def decode(
     inputs: tuple[str, ...],
+    strip: bool,
     output: str | None,
     directory: str | None,
     overwrite: bool,
@@ -43,30 +45,32 @@ def decode(
     Decode .kmc files to images.
 
     IN is a .kmc file, or - for standard input. Each becomes a PNG of its name; the ending of OUT may be that of
-    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours.
+    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours. Metadata is kept where the
+    format can hold it.
 
     A picture of more than 33554432 pixels is decoded in blocks of rows, to PNG or TIFF: memory does not grow with its
     height.
     """
 
     def convert(job: Job) -> tuple[Contents, Report]:
-        return _decode_to_image(job, limits_for(max_pixels), threads)
+        return _decode_to_image(job, limits_for(max_pixels), threads, strip=strip)
 
     run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
 
 
-def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[Contents, Report]:
+def _decode_to_image(job: Job, limits: Limits, threads: int | None, *, strip: bool) -> tuple[Contents, Report]:
     from kmcodec.format import KmcFile
     from kmcodec.images import ending_of, save_image
-    from kmcodec.indexed import IndexedImage
+    from kmcodec.indexed import IndexedImage, Metadata
 
     start = time.perf_counter()
     ending = ".png" if job.target == STDIO else ending_of(job.target)
     with open_input(job.source) as stream:
         file = KmcFile(stream, limits=limits, threads=threads)
+        metadata = Metadata() if strip else file.metadata
         if is_taken_in_rows(file.header.pixels, ending):
-            return decode_large(job, file, ending)
-        indexed = IndexedImage(file.palette, file.labels(), file.metadata)
+            return decode_large(job, file, ending, metadata)
+        indexed = IndexedImage(file.palette, file.labels(), metadata)
     image = save_image(indexed, ending)
     _warn_of_losses(indexed, shown_output(job.target), ending)
     return image, {
@@ -80,12 +84,12 @@ def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[Con
 
 
 def _warn_of_losses(indexed: IndexedImage, target: str, ending: str) -> None:
-    from kmcodec.images import is_lossy, unsaved_keywords
+    from kmcodec.images import is_lossy, left_out_of
 
     if is_lossy(indexed, ending):
         say_warning(f"{target}: {ending} is lossy, other pixels than those of the .kmc file; .png keeps them")
-    if keywords := unsaved_keywords(indexed.metadata, ending):
-        say_warning(f"{target}: a PNG cannot hold text of the keyword {keywords[0]!r}, left out")
+    if left_out := left_out_of(indexed.metadata, ending):
+        say_warning(f"{target}: {ending} cannot hold {', '.join(left_out)}; left out")
 
 
 def _line(report: Report) -> str:

@@ -39,7 +39,7 @@ SUBJECTS = {
     "Size and likeness": ("colors", "quality", "psnr_db", "max_bytes", "rdo", "lossless"),
     "Colours": ("space", "dither", "dither_strength", "keep", "rare", "palette"),
     "Coding": ("effort", "coding", "threads"),
-    "Output": ("output", "directory", "overwrite", "as_json"),
+    "Output": ("output", "directory", "overwrite", "strip", "as_json"),
 }
 
 
@@ -74,11 +74,13 @@ SUBJECTS = {
     show_default=True,
     help="1 is fastest, 9 smallest.",
 )
+@common.strip
 @common.of_output
 def encode(
     inputs: tuple[str, ...],
     coding: str | None,
     effort: int,
+    strip: bool,
     output: str | None,
     directory: str | None,
     overwrite: bool,
@@ -96,7 +98,8 @@ def encode(
     Encode images as .kmc files.
 
     IN is an image of any format that Pillow reads, or - for standard input. Each becomes a file of its name with the
-    ending .kmc. One line a file tells the size of its palette, bytes before and after, bits per pixel, PSNR and time.
+    ending .kmc, and with the image's metadata. One line a file tells the size of its palette, bytes before and after,
+    bits per pixel, PSNR and time.
 
     A PNG, TIFF or JPEG of more than 33554432 pixels is read, reduced and coded in blocks of rows, if pyvips is
     installed (pip install 'kmcodec[large]'): memory does not grow with its height, and labels wait on the disk, a byte
@@ -111,7 +114,7 @@ def encode(
     storage = {"coding": coding, "effort": effort, "threads": threads}
 
     def convert(job: Job) -> tuple[Contents, Report]:
-        return _encode_image(job, target, options, storage, max_pixels)
+        return _encode_image(job, target, options, storage, max_pixels, strip=strip)
 
     run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
 
@@ -157,21 +160,24 @@ def _as_typed(error: ValueError) -> str:
 
 
 def _encode_image(
-    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
+    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int, *, strip: bool
 ) -> tuple[Contents, Report]:
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
+    from kmcodec.indexed import Metadata
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
     from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
 
     start = time.perf_counter()
     source = image_source(job.source)
-    if (large := encode_if_large(job, source, target, options, storage, max_pixels)) is not None:
+    if (large := encode_if_large(job, source, target, options, storage, max_pixels, strip=strip)) is not None:
         return large
     data = read_bytes(source) if isinstance(source, str) else source
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)
+    if strip:
+        picture = replace(picture, metadata=Metadata(), problems=())
     trials = 0
 
     def watch(trial: Trial) -> None:
@@ -203,8 +209,8 @@ def _encode_image(
 def _warn_of_losses(picture: Picture, indexed: IndexedImage, source: str) -> None:
     if picture.frames > 1:
         say_warning(f"{source}: only the first of its {picture.frames} frames is kept")
-    if picture.profile_dropped:
-        say_warning(f"{source}: its colour profile is not kept: it is not one of RGB")
+    for problem in picture.problems:
+        say_warning(f"{source}: {problem}")
     if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
         say_warning(f"{source}: its transparency is not kept: the palette has none")
 

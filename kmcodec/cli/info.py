@@ -17,7 +17,10 @@ from kmcodec.cli.large import limits_for
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
-    from kmcodec.indexed import Palette
+    from kmcodec.indexed import Metadata, Palette
+
+_MOST_SHOWN = 200
+"""Characters of a text in the table; in JSON there are all."""
 
 
 @click.command(
@@ -43,7 +46,7 @@ def info(
     file: str, with_palette: bool, palette_out: str | None, overwrite: bool, as_json: bool, max_pixels: int
 ) -> None:
     """
-    Show the header of a .kmc file, or its palette.
+    Show the header of a .kmc file with its metadata, or its palette.
 
     FILE may be - for standard input. The header is checked, and that the file is as long as it should be; the pixels
     are not decoded.
@@ -56,17 +59,17 @@ def info(
 
     with failures_of(file), open_input(file) as stream:
         opened = KmcFile(stream, limits=limits_for(max_pixels))
-        header, palette = opened.header, opened.palette
+        header, palette, metadata = opened.header, opened.palette, opened.metadata
     if palette_out is not None:
         with failures_of(palette_out):
             _write_palette(palette, file, palette_out, overwrite)
     elif as_json:
         colors = {"palette": _hex_colors(palette)} if with_palette else {}
-        say(json.dumps(_fields(header) | colors, indent=2))
+        say(json.dumps(_fields(header, metadata) | colors, indent=2))
     elif with_palette:
         _show_palette(palette)
     else:
-        say(_table(_fields(header)))
+        say(_table(_fields(header, metadata)))
 
 
 def _write_palette(palette: Palette, file: str, target: str, overwrite: bool) -> None:
@@ -102,7 +105,8 @@ def _hex_colors(palette: Palette) -> list[str]:
     return [hex_color(color) for color in palette.tolist()]
 
 
-def _fields(header: Header) -> dict[str, Any]:
+def _fields(header: Header, metadata: Metadata) -> dict[str, Any]:
+    contents = _contents(metadata)
     return {
         "format_version": header.version,
         "width": header.width,
@@ -118,12 +122,33 @@ def _fields(header: Header) -> dict[str, Any]:
         "header_bytes": len(header.encoded),
         "palette_bytes": len(header.stored_palette),
         "metadata": [
-            {"kind": _kind_name(item.kind), "bytes": item.size, "stored_bytes": len(item.stored)}
+            {
+                "kind": (kind := _kind_name(item.kind)),
+                "bytes": item.size,
+                "stored_bytes": len(item.stored),
+                **contents.get(kind, {}),
+            }
             for item in header.metadata
         ],
         "header_crc32": header.check[::-1].hex(),
         "strip_bytes": list(header.strip_bytes),
     }
+
+
+def _contents(metadata: Metadata) -> dict[str, dict[str, Any]]:
+    """What can be shown of each kind of metadata."""
+    contents: dict[str, dict[str, Any]] = {"text": {"texts": [list(pair) for pair in metadata.text]}}
+    if metadata.dpi is not None:
+        contents["density"] = {"dpi": [float(side) for side in metadata.dpi]}
+    if metadata.icc is not None:
+        from kmcodec.profiles import description_of
+
+        contents["icc"] = {"description": description_of(metadata.icc)}
+    if metadata.exif is not None:
+        from kmcodec.exif import is_whole, orientation_of
+
+        contents["exif"] = {"orientation": orientation_of(metadata.exif) if is_whole(metadata.exif) else None}
+    return contents
 
 
 def _parameters(header: Header) -> dict[str, Any]:
@@ -147,14 +172,31 @@ def _kind_name(kind: int) -> str:
 
 
 def _table(fields: dict[str, Any]) -> str:
-    strips = fields.pop("strip_bytes")
+    strips, items = fields.pop("strip_bytes"), fields["metadata"]
     fields["label_bytes"] = sum(strips)
     fields["bits_per_pixel"] = f"{fields['bits_per_pixel']:.3f}"
     fields["metadata"] = (
-        ", ".join(
-            f"{item['kind']} ({item['bytes']} bytes, stored in {item['stored_bytes']})" for item in fields["metadata"]
-        )
+        ", ".join(f"{item['kind']} ({item['bytes']} bytes, stored in {item['stored_bytes']})" for item in items)
         or "none"
     )
-    width = max(map(len, fields))
-    return "\n".join(f"{name.replace('_', ' '):{width}}  {value}" for name, value in fields.items())
+    rows = [(name.replace("_", " "), str(value)) for name, value in fields.items()]
+    rows += [row for item in items for row in _rows_of_metadata(item)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def _rows_of_metadata(item: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if item.get("description"):
+        rows.append(("colour profile", _shown(item["description"])))
+    if item.get("orientation"):
+        rows.append(("orientation", str(item["orientation"])))
+    if "dpi" in item:
+        rows.append(("dpi", " x ".join(f"{side:g}" for side in item["dpi"])))
+    return rows + [("text", _shown(f"{key}: {text}")) for key, text in item.get("texts", ())]
+
+
+def _shown(text: str) -> str:
+    """As much of a text as makes a line, without characters that move a terminal's cursor."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return line if len(line) <= _MOST_SHOWN else f"{line[: _MOST_SHOWN - 1]}…"

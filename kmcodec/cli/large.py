@@ -6,6 +6,7 @@ import math
 import os
 import stat
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kmcodec.cli.console import say_warning, show_step
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kmcodec.format import KmcFile
+    from kmcodec.indexed import Metadata
     from kmcodec.large.images import ImageRows, ImageSize, ImageSource
     from kmcodec.quantizer import Options
     from kmcodec.rate_distortion import Target
@@ -44,7 +46,14 @@ def image_source(name: str) -> ImageSource:
 
 
 def encode_if_large(
-    job: Job, source: ImageSource, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
+    job: Job,
+    source: ImageSource,
+    target: Target,
+    options: Options,
+    storage: dict[str, Any],
+    max_pixels: int,
+    *,
+    strip: bool,
 ) -> tuple[Contents, Report] | None:
     """
     Encode a large picture; None for one that is not, or that has to be taken whole, and can.
@@ -78,7 +87,7 @@ def encode_if_large(
             return None
         raise
     try:
-        return _encode(job, source, rows, options, storage, progress)
+        return _encode(job, source, rows, options, storage, progress, strip=strip)
     except KmcError:
         raise
     except ValueError as error:
@@ -94,13 +103,13 @@ def is_taken_in_rows(pixels: int, ending: str) -> bool:
     return pixels > IN_MEMORY_PIXELS or is_written_in_rows(ending)
 
 
-def decode_large(job: Job, file: KmcFile, ending: str) -> tuple[Contents, Report]:
+def decode_large(job: Job, file: KmcFile, ending: str, metadata: Metadata) -> tuple[Contents, Report]:
     """Decode a large picture into a PNG or TIFF. Raises ImageError for another ending, and what decoding raises."""
     from kmcodec.large.decode import decode_rows
 
     start = time.perf_counter()
     progress = _Progress(shown_input(job.source), "decoding")
-    image = decode_rows(file, ending, folder=_spool_folder(job), watch=progress)
+    image = decode_rows(file, ending, metadata, folder=_spool_folder(job), watch=progress)
     return image, {
         "width": file.header.width,
         "height": file.header.height,
@@ -145,7 +154,10 @@ def _encode(
     options: Options,
     storage: dict[str, Any],
     progress: _Progress,
+    *,
+    strip: bool,
 ) -> tuple[Contents, Report]:
+    from kmcodec.indexed import Metadata
     from kmcodec.large.encode import encode_rows
     from kmcodec.large.metadata import read_extras
     from kmcodec.metrics import PsnrSum, bits_per_pixel
@@ -153,6 +165,8 @@ def _encode(
     start = time.perf_counter()
     name = shown_input(job.source)
     extras = read_extras(source)
+    if strip:
+        extras = replace(extras, metadata=Metadata(), problems=())
     error = PsnrSum()
     encoded = encode_rows(
         rows, options, extras.metadata, **storage, folder=_spool_folder(job), psnr=error, watch=progress
@@ -160,8 +174,8 @@ def _encode(
     header = encoded.header
     if extras.frames > 1:
         say_warning(f"{name}: only the first of its {extras.frames} frames is kept")
-    if extras.profile_dropped:
-        say_warning(f"{name}: its colour profile is not kept: it is not one of RGB")
+    for problem in extras.problems:
+        say_warning(f"{name}: {problem}")
     if rows.has_alpha and header.channels == 3:
         say_warning(f"{name}: its transparency is not kept: the palette has none")
     psnr = error.psnr_db

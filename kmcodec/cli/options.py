@@ -18,6 +18,12 @@ TMPDIR = ("TMPDIR", "Where temporary files of large pictures lie if the result i
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Report as JSON, one object a line.")
 
+strip = click.option(
+    "--strip",
+    is_flag=True,
+    help="Leave out all metadata: colour profile, EXIF and with it the orientation, XMP, text, pixel density.",
+)
+
 max_pixels = click.option(
     "--max-pixels",
     metavar="N",

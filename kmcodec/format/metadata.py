@@ -9,12 +9,13 @@ from kmcodec.format.container import MetadataItem, MetadataKind
 from kmcodec.format.frames import store, unstore
 from kmcodec.format.leb128 import parse_leb128, to_leb128
 from kmcodec.indexed import Metadata
+from kmcodec.limits import METADATA_BYTES
 
 _LEVEL = 19
 
 
 def encode_metadata(metadata: Metadata) -> tuple[MetadataItem, ...]:
-    """Metadata to header items."""
+    """Metadata to header items. Raises ValueError for more than a decoder takes."""
     contents = {
         MetadataKind.ICC: metadata.icc,
         MetadataKind.EXIF: metadata.exif,
@@ -22,6 +23,9 @@ def encode_metadata(metadata: Metadata) -> tuple[MetadataItem, ...]:
         MetadataKind.TEXT: _encode_text(metadata.text) if metadata.text else None,
         MetadataKind.DENSITY: _encode_dpi(metadata.dpi) if metadata.dpi else None,
     }
+    size = sum(len(data) for data in contents.values() if data is not None)
+    if size > METADATA_BYTES:
+        raise ValueError(f"{size} bytes of metadata, more than the {METADATA_BYTES} that decoders accept")
     return tuple(
         MetadataItem(kind, len(data), store(data, level=_LEVEL)) for kind, data in contents.items() if data is not None
     )

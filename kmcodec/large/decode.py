@@ -9,7 +9,7 @@ from PIL import Image
 
 from kmcodec.errors import ImageError
 from kmcodec.format import KmcFile
-from kmcodec.indexed import Labels
+from kmcodec.indexed import Labels, Metadata
 from kmcodec.large.png import png_parts
 from kmcodec.large.spool import Spool
 from kmcodec.large.tiff import tiff_parts
@@ -21,14 +21,20 @@ def is_written_in_rows(ending: str) -> bool:
 
 
 def decode_rows(
-    file: KmcFile, ending: str, *, folder: Path | None, watch: Callable[[float], object] | None = None
+    file: KmcFile,
+    ending: str,
+    metadata: Metadata,
+    *,
+    folder: Path | None,
+    watch: Callable[[float], object] | None = None,
 ) -> Spool:
     """
-    Decode a file into a PNG or TIFF with the pixels and metadata that `save_image` writes.
+    Decode a file into a PNG or TIFF with the pixels that `save_image` writes.
 
     Args:
         file: The file.
         ending: Of the name of the image, such as ".png"; it decides the format.
+        metadata: Of the image.
         folder: Where temporary files are made; None for the system's own place. They are gone with the result.
         watch: Told what part is done, 0 to 1.
 
@@ -44,9 +50,9 @@ def decode_rows(
     blocks = _label_blocks(file, watch)
     name = _format_of(ending)
     if name == "PNG":
-        parts = png_parts(blocks, file.palette, file.metadata, height=height, width=width)
+        parts = png_parts(blocks, file.palette, metadata, height=height, width=width)
     elif name == "TIFF":
-        parts = tiff_parts(blocks, file.palette, file.metadata, height=height, width=width, folder=folder)
+        parts = tiff_parts(blocks, file.palette, metadata, height=height, width=width, folder=folder)
     else:
         raise ImageError(f"pictures of this size can be written as .png or .tif, not as {ending}")
     spool = Spool(folder)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.errors import ImageError
-from kmcodec.images import without_pillow_limit
+from kmcodec.images import without_pillow_limits
 from kmcodec.indexed import Pixels
 from kmcodec.pixels import as_pixels
 
@@ -49,7 +49,7 @@ class ImageSize:
 
 def image_size(source: ImageSource) -> ImageSize | None:
     """The format and size of an image, None if it is none. Raises OSError if a file cannot be read."""
-    with open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream, without_pillow_limit():
+    with open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream, without_pillow_limits():
         try:
             with Image.open(stream) as image:
                 return ImageSize(image.format or "", *image.size)
@@ -165,8 +165,6 @@ def _why_not(image: Any) -> str | None:
 
     if value("interlaced") or value("jpeg-multiscan"):
         return "an interlaced or progressive image cannot be read row by row"
-    if str(value("vips-loader")).startswith("tiffload") and value("orientation") not in (None, 1):
-        return "a TIFF that is stored turned cannot be read row by row"
     if image.format not in ("uchar", "ushort") or image.interpretation not in (
         "srgb",
         "rgb16",

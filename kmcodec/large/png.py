@@ -47,7 +47,7 @@ def png_parts(
     """
     frame = save_image(IndexedImage(palette, np.zeros((1, 1), np.uint8), metadata), ".png")
     yield SIGNATURE
-    for kind, data in read_chunks(BytesIO(frame)):
+    for kind, data, _ in read_chunks(BytesIO(frame)):
         if kind == b"IHDR":
             header = _SIZE.pack(width, height) + data[_SIZE.size :]
             yield chunk(kind, header)
@@ -57,12 +57,12 @@ def png_parts(
             yield chunk(kind, data)
 
 
-def read_chunks(stream: BinaryIO, without: Collection[bytes] = ()) -> Iterator[tuple[bytes, bytes]]:
+def read_chunks(stream: BinaryIO, without: Collection[bytes] = ()) -> Iterator[tuple[bytes, bytes, bytes]]:
     """
-    The chunks of a PNG, kind and data, up to IEND; those of some kinds are passed over without being read.
+    The chunks of a PNG up to IEND: kind, data, and CRC-32 as it stands there. Some kinds are passed over, not read.
 
     Raises:
-        ImageError: It is no PNG, ends too early, or a chunk is damaged.
+        ImageError: It is no PNG, or ends too early.
     """
     if stream.read(len(SIGNATURE)) != SIGNATURE:
         raise ImageError("damaged image (no PNG signature)")
@@ -75,10 +75,7 @@ def read_chunks(stream: BinaryIO, without: Collection[bytes] = ()) -> Iterator[t
         if kind in without:
             stream.seek(size + 4, os.SEEK_CUR)
             continue
-        data, check = stream.read(size), stream.read(4)
-        if check != zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big"):
-            raise ImageError(f"damaged image (chunk {kind.decode('ascii', 'replace')})")
-        yield kind, data
+        yield kind, stream.read(size), stream.read(4)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -111,4 +108,5 @@ def _filtered(labels: Labels, palette: Palette, header: bytes) -> bytes:
         pixels = expand_labels(palette, labels)
         image = Image.fromarray(pixels[..., :3] if header[_COLOR_TYPE] == _RGB else pixels)
     image.save(buffer, "PNG", **options)
-    return zlib.decompress(b"".join(data for kind, data in read_chunks(BytesIO(buffer.getvalue())) if kind == b"IDAT"))
+    chunks = read_chunks(BytesIO(buffer.getvalue()))
+    return zlib.decompress(b"".join(data for kind, data, _ in chunks if kind == b"IDAT"))
