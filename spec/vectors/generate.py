@@ -510,7 +510,11 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
         "two-steps-hashed": (1, 11, specks(80, 52, 17, 2, 30), 17, "the same, hashed: 17² · 9 are more than 2^11"),
         "graphics": (4, 13, specks(128, 64, 4, 5, 60), 4, "set 4, 4⁴ direct lines beside hashed ones"),
         "largest": (3, 12, specks(64, 64, 3, 6, 100), 3, "as many lines as pixels"),
-        "three-steps": (0, 9, shapes(32, 16, 300, 3), 300, "three steps are hashed always"),
+        "full": (1, 8, shapes(18, 16, 16, 4), 16, "16² direct lines, as many as there may be"),
+        "full-two-steps": (0, 8, shapes(18, 16, 28, 5), 28, "28 · 9 direct lines"),
+        "two-steps-too-many": (0, 8, shapes(18, 16, 29, 5), 29, "hashed: 29 · 9 are more than 2^8"),
+        "two-whole-steps": (0, 9, shapes(26, 20, 33, 6), 33, "two steps of 3 bits each, 33 · 9 direct lines"),
+        "three-steps": (0, 12, specks(64, 64, 257, 3, 12), 257, "three steps are hashed, however few the lines"),
     }
     for name, (context_set, table_bits, rows, colors, covers) in tables.items():
         parameter = context_set | table_bits - 8 << 4
