@@ -527,7 +527,7 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-1x1", "one pixel", file([[2]], grey(3), coding=1)
     yield (
         "predicted-1x4000",
-        "a column; flat flags that teach nothing",
+        "a column",
         file(specks(1, 4000, 2, 7, 1500), grey(2), coding=1),
     )
     yield "predicted-4000x1", "a row", file(specks(4000, 1, 2, 8, 1500), grey(2), coding=1, parameter=4)
@@ -545,28 +545,30 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-clear", "colours are multiplied by alpha", file(shapes(14, 10, 6, 4), clear, coding=1, parameter=3)
     rows = noise(20, 20, 8, 12)
     yield "predicted-noise", "noise: the least sure streams, wrong half the time", file(rows, mixed(8, 3, 2), coding=1)
-    yield "predicted-saturated", "logits at their limit, by guesses that are wrong on purpose", saturated()
+    yield "predicted-saturated", "logits at their limit, by wrong guesses on purpose", in_turns(16, 100, 29_600)
+    covers = "flat flags so sure that nothing is learned from them, by wrong guesses on purpose"
+    yield "predicted-sure", covers, in_turns(60, 150, 12_000)
     stripes = [[(x % 2) * 3 for x in range(60)] for _ in range(40)]
     covers = "stripes: guesses as sure as can be, weights and rates at their limits"
     yield "predicted-stripes", covers, file(stripes, grey(4), coding=1, parameter=1)
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
 
 
-def saturated() -> bytes:
-    """A hundred bits guessed rightly, a hundred wrongly, and so on, until logits are at their limit."""
+def in_turns(width: int, stretch: int, count: int) -> bytes:
+    """So many bits are guessed rightly, as many wrongly, and so on: values grow as no picture makes them."""
     parameter, asked = 4, 0
-    model = reference.Model(16, grey(2), parameter)
+    model = reference.Model(width, grey(2), parameter)
     streams: list[list[int]] = [[] for _ in range(8)]
 
     def transfer(stream: int, guess: int) -> int:
         nonlocal asked
         asked += 1
-        wrong = asked // 100 % 2
+        wrong = asked // stretch % 2
         streams[stream].append(wrong)
         return guess ^ wrong
 
     rows = []
-    while asked < 29_600:
+    while asked < count:
         rows.append([model.code(x, transfer) for x in model.next_row()])
     payload = join(
         [min((store_stream(flags, form) for form in (1, 2, 3)), key=lambda s: len(s[1])) for flags in streams]
