@@ -216,10 +216,34 @@ def compression_ratio(file_bytes: int, pixels: int, channels: int) -> float:
     return pixels * channels / file_bytes
 
 
+class PsnrSum:
+    """`psnr_db` of a picture that comes in blocks of rows."""
+
+    def __init__(self) -> None:
+        self._error = 0.0
+        self._pixels = 0
+
+    def add(self, original: Pixels, decoded: Pixels) -> None:
+        """Take in the next rows: arguments as of `psnr_db`."""
+        for place in blocks(*original.shape[:2]):
+            self.add_block(original[place], decoded[place])
+
+    def add_block(self, original: Pixels, decoded: Pixels) -> None:
+        """The same with so few pixels that they can be worked on at once."""
+        self._error += _squared_error(original, decoded)
+        self._pixels += original.shape[0] * original.shape[1]
+
+    @property
+    def psnr_db(self) -> float:
+        """Decibels, of all that was added; infinity where nothing differs."""
+        return 10 * math.log10(_PEAK**2 * 3 * self._pixels / self._error) if self._error else math.inf
+
+
 def _psnr_db(original: Pixels, decoded_at: Callable[[tuple[slice, slice]], Pixels]) -> float:
-    height, width = original.shape[:2]
-    error = sum(_squared_error(original[place], decoded_at(place)) for place in blocks(height, width))
-    return 10 * math.log10(_PEAK**2 * 3 * height * width / error) if error else math.inf
+    total = PsnrSum()
+    for place in blocks(*original.shape[:2]):
+        total.add_block(original[place], decoded_at(place))
+    return total.psnr_db
 
 
 def _squared_error(a: Pixels, b: Pixels) -> float:

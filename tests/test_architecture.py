@@ -36,6 +36,7 @@ def importers_of(library: str) -> set[str]:
         ("scipy", {"ssimulacra2.py"}),
         ("matplotlib", {"measure/plot.py"}),
         ("oxipng", {"measure/peers.py"}),
+        ("pyvips", {"large/images.py"}),
     ],
 )
 def test_a_library_is_known_in_one_place(library: str, only: set[str]) -> None:

@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_python_examples_run(tmp_path: Path, photo_file: Path) -> None:
     (tmp_path / "photo.png").write_bytes(photo_file.read_bytes())
-    for example, printed in zip(blocks("python"), ["256 256 64\n", "", MEASURED], strict=True):
+    for example, printed in zip(blocks("python"), ["256 256 64\n", "(3000, 3)\n", "", MEASURED], strict=True):
         run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (run.returncode, run.stdout, run.stderr) == (0, printed, "")
 

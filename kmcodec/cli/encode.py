@@ -11,8 +11,10 @@ import click
 
 from kmcodec.cli import options as common
 from kmcodec.cli.console import say_warning, show_step
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import (
     STDIO,
+    Contents,
     Failure,
     Job,
     Report,
@@ -23,6 +25,7 @@ from kmcodec.cli.jobs import (
     shown_input,
     shown_output,
 )
+from kmcodec.cli.large import encode_if_large, image_source
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
@@ -32,7 +35,28 @@ if TYPE_CHECKING:
     from kmcodec.rate_distortion import Target
 
 
-@click.command()
+SUBJECTS = {
+    "Size and likeness": ("colors", "quality", "psnr_db", "max_bytes", "rdo", "lossless"),
+    "Colours": ("space", "dither", "dither_strength", "keep", "rare", "palette"),
+    "Coding": ("effort", "coding", "threads"),
+    "Output": ("output", "directory", "overwrite", "as_json"),
+}
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("256 colours, beside the picture:", "kmcodec encode photo.png"),
+        ("64 colours, for the eye rather than for PSNR:", "kmcodec encode photo.png -o a.kmc -k 64 --space oklab"),
+        ("Good enough, and as small as that can be:", "kmcodec encode photo.png -o b.kmc --quality 60"),
+        ("The best picture in 20000 bytes:", "kmcodec encode photo.png -o c.kmc --max-bytes 20000"),
+        ("Without loss, up to 65536 colours:", "kmcodec encode photo.png -o d.kmc --lossless"),
+        ("Many pictures, into a folder:", "kmcodec encode *.png -d small"),
+        ("From one program to the next:", "kmcodec encode - <photo.png >e.kmc"),
+    ],
+    subjects=SUBJECTS,
+    environment=[common.TMPDIR],
+)
 @common.inputs
 @common.of_target
 @common.of_colors
@@ -74,12 +98,9 @@ def encode(
     IN is an image of any format that Pillow reads, or - for standard input. Each becomes a file of its name with the
     ending .kmc. One line a file tells the size of its palette, bytes before and after, bits per pixel, PSNR and time.
 
-    \b
-    kmcodec encode photo.png
-    kmcodec encode --quality 60 *.png -d small
-    kmcodec encode --max-bytes 20000 photo.png
-    kmcodec encode -k 64 --space oklab --dither floyd-steinberg photo.png
-    kmcodec encode - <photo.png >photo.kmc
+    A PNG, TIFF or JPEG of more than 33554432 pixels is read, reduced and coded in blocks of rows, if pyvips is
+    installed (pip install 'kmcodec[large]'): memory does not grow with its height, and labels wait on the disk, a byte
+    or two a pixel.
     """
 
     if palette == STDIO and STDIO in inputs:
@@ -89,7 +110,7 @@ def encode(
     options = _options(target, color_options, palette, max_pixels)
     storage = {"coding": coding, "effort": effort, "threads": threads}
 
-    def convert(job: Job) -> tuple[bytes, Report]:
+    def convert(job: Job) -> tuple[Contents, Report]:
         return _encode_image(job, target, options, storage, max_pixels)
 
     run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
@@ -137,14 +158,17 @@ def _as_typed(error: ValueError) -> str:
 
 def _encode_image(
     job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
-) -> tuple[bytes, Report]:
+) -> tuple[Contents, Report]:
     from kmcodec.format.container import SIGNATURE
     from kmcodec.images import read_picture
     from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
     from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
 
     start = time.perf_counter()
-    data = read_bytes(job.source)
+    source = image_source(job.source)
+    if (large := encode_if_large(job, source, target, options, storage, max_pixels)) is not None:
+        return large
+    data = read_bytes(source) if isinstance(source, str) else source
     if data.startswith(SIGNATURE):
         raise Failure(f"{shown_input(job.source)}: a .kmc file already")
     picture = read_picture(data, max_pixels=max_pixels)

@@ -7,12 +7,12 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import click
 
@@ -24,7 +24,10 @@ from kmcodec.limits import DEFAULT_LIMITS
 STDIO = "-"
 
 Report = dict[str, Any]
-Convert = Callable[["Job"], tuple[bytes, Report]]
+Contents: TypeAlias = bytes | Iterable[bytes]
+"""Of a file: whole, or in parts that follow one another."""
+
+Convert = Callable[["Job"], tuple[Contents, Report]]
 
 _CHUNK = 1 << 20
 
@@ -205,21 +208,22 @@ def _convert(job: Job, convert: Convert, overwrite: bool) -> Report:
     return {"input": job.source, "output": job.target, **report}
 
 
-def write_output(target: str, data: bytes, *, overwrite: bool) -> None:
+def write_output(target: str, data: Contents, *, overwrite: bool) -> None:
     """Write a file, in a folder that is made if need be, or standard output. Raises OSError or Failure if it fails."""
     if target == STDIO:
-        _write_stdout(data)
+        _write_stdout((data,) if isinstance(data, bytes) else data)
         return
     if not is_url(target):
         _make_folder(Path(target).parent)
     write_whole(target, data, overwrite=overwrite)
 
 
-def _write_stdout(data: bytes) -> None:
-    rest = memoryview(data)
+def _write_stdout(parts: Iterable[bytes]) -> None:
     try:
-        while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
-            rest = rest[sys.stdout.buffer.write(rest) :]
+        for part in parts:
+            rest = memoryview(part)
+            while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
+                rest = rest[sys.stdout.buffer.write(rest) :]
         flush_stdout()
     except BrokenPipeError:
         raise

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import log2
 
 import numpy as np
+import numpy.typing as npt
 
 from kmcodec.format.cores import run_on_cores
 from kmcodec.format.prediction.kernel import Flags, encode_flags
@@ -82,23 +83,25 @@ def _growing_bits(pixels: int, colors: int) -> int:
     return (pixels * max(1, bits // 4) - 1).bit_length() - 3
 
 
-def choose(labels: Labels, palette: Palette, strip_pixels: int, *, effort: int, threads: int | None) -> Parameters:
+def choose(strips: Sequence[Labels], palette: Palette, *, effort: int, threads: int | None) -> Parameters:
     """
     The parameters under which the flags of a sample have the least entropy.
 
     Args:
-        labels: Of the whole picture.
+        strips: Labels of the whole picture, in strips of one height, but for a last one that may be lower; tables are
+            sized for the first.
         palette: Its palette.
-        strip_pixels: Pixels of a strip: tables are sized for that.
         effort: Up to 3 takes what is fast to decode photos with; up to 5 tries whether a large picture is one; 6 and 7
             try what is likely smallest, as 4 and 5 do of a small one; 8 tries all, and 9 all with larger tables.
         threads: How many threads may work; None for one a core.
     """
+    first = strips[0]
+    height = row_count(strips)
     if effort <= _NO_TRIAL:
-        return fast_parameters(strip_pixels, len(palette))[0]
-    weigh_time = effort <= _FAST_ONLY and labels.size > _FAST_SAMPLE_PIXELS
-    tries = (fast_parameters if weigh_time else _unhurried(effort))(strip_pixels, len(palette))
-    sample = _sample(labels, _FAST_SAMPLE_PIXELS if weigh_time else _SAMPLE_PIXELS)
+        return fast_parameters(first.size, len(palette))[0]
+    weigh_time = effort <= _FAST_ONLY and height * first.shape[1] > _FAST_SAMPLE_PIXELS
+    tries = (fast_parameters if weigh_time else _unhurried(effort))(first.size, len(palette))
+    sample = _sample(strips, height, _FAST_SAMPLE_PIXELS if weigh_time else _SAMPLE_PIXELS)
 
     def cost(parameters: Parameters) -> float:
         total = sum(map(_entropy, encode_flags(sample, palette, parameters)))
@@ -115,16 +118,37 @@ def _unhurried(effort: int) -> Callable[[int, int], list[Parameters]]:
     return all_parameters if effort <= _USUAL_TABLES else largest_parameters
 
 
-def _sample(labels: Labels, pixels: int) -> Labels:
+def row_count(strips: Sequence[Labels]) -> int:
+    """Rows of all strips, all but the last of one height."""
+    return (len(strips) - 1) * len(strips[0]) + len(strips[-1])
+
+
+def _sample(strips: Sequence[Labels], height: int, pixels: int) -> Labels:
     """The picture, or of a large one the bands of rows in which labels change most often: there the bytes are."""
-    height, width = labels.shape
-    rows = max(1, pixels // _BANDS // width)
+    rows = max(1, pixels // _BANDS // strips[0].shape[1])
     if height <= _BANDS * rows:
-        return labels
-    changes = np.count_nonzero(labels[:, 1:] != labels[:, :-1], axis=1)
-    tops = np.arange(0, height - rows + 1, rows)
-    busiest = np.argsort(-np.add.reduceat(changes, tops)[: len(tops)], kind="stable")[:_BANDS]
-    return np.concatenate([labels[top : top + rows] for top in tops[np.sort(busiest)].tolist()])
+        return np.concatenate(strips)
+    busiest = np.argsort(-_changes(strips, rows, height // rows), kind="stable")[:_BANDS]
+    return np.concatenate([_rows(strips, band * rows, (band + 1) * rows) for band in np.sort(busiest).tolist()])
+
+
+def _changes(strips: Sequence[Labels], rows: int, bands: int) -> npt.NDArray[np.int64]:
+    """How often labels change along the rows of every band; the last has those of rows left over, too."""
+    changes = np.zeros(bands, np.int64)
+    top = 0
+    for strip in strips:
+        band = np.minimum(np.arange(top, top + len(strip)) // rows, bands - 1)
+        np.add.at(changes, band, np.count_nonzero(strip[:, 1:] != strip[:, :-1], axis=1))
+        top += len(strip)
+    return changes
+
+
+def _rows(strips: Sequence[Labels], start: int, stop: int) -> Labels:
+    """Rows start to stop − 1 of the picture."""
+    height = len(strips[0])
+    first, last = start // height, (stop - 1) // height
+    parts = [strips[strip] for strip in range(first, last + 1)]
+    return np.concatenate(parts)[start - first * height : stop - first * height]
 
 
 def _entropy(flags: Flags) -> float:
