@@ -13,6 +13,12 @@ from typing import Any
 import numpy as np
 
 import kmcodec
+from kmcodec.format.container import Coding, Header, encode_header
+from kmcodec.format.metadata import encode_metadata
+from kmcodec.format.palette import encode_palette
+from kmcodec.format.predicted import encode_predicted
+from kmcodec.format.prediction.parameters import ContextSet, Parameters
+from kmcodec.format.strips import CHECK_BYTES, strip_check
 
 SPEC = Path(__file__).parent.parent / "spec"
 VECTORS = SPEC / "vectors"
@@ -44,7 +50,7 @@ def vector(entry: dict[str, Any]) -> bytes:
 
 
 def random_file(seed: int) -> tuple[kmcodec.IndexedImage, bytes]:
-    """A small picture of any number of colours, smooth, blocky or noisy, and the file that kmcodec makes of it."""
+    """A small picture, smooth, blocky or noisy, and the file that kmcodec makes of it, under any parameters."""
     rng = random.Random(seed)
     colors = rng.choice((1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 64, 65, 100, 128, 256, 257, 600, 1500, 5000, 20000, 65536))
     height, width = rng.randint(1, 20), rng.randint(1, 20)
@@ -60,5 +66,27 @@ def random_file(seed: int) -> tuple[kmcodec.IndexedImage, bytes]:
     palette = numbers.integers(0, 256, (colors, rng.choice((3, 4))), np.uint8)
     metadata = kmcodec.Metadata(icc=bytes(seed % 99), text=(("seed", str(seed)),) if seed % 2 else ())
     image = kmcodec.IndexedImage(palette, labels, metadata)
-    coding = rng.choice(("plain", "predicted", "predicted"))
-    return image, kmcodec.dumps(image, coding=coding, effort=rng.choice((1, 5, 9)))
+    if colors > 1 and rng.random() < 0.6:
+        bits = rng.randint(8, max(8, (height * width).bit_length() - 1))
+        return image, predicted_file(image, Parameters(rng.choice(list(ContextSet)), bits, rng.random() < 0.4))
+    return image, kmcodec.dumps(image, coding=rng.choice(("plain", None)), effort=rng.choice((1, 5, 9)))
+
+
+def predicted_file(image: kmcodec.IndexedImage, parameters: Parameters) -> bytes:
+    """Predicted coding in one strip, by the parameters given and even where plain coding is smaller."""
+    payload = encode_predicted(image.labels, image.palette, parameters)
+    header = encode_header(
+        Header(
+            coding=Coding.PREDICTED,
+            parameter=int(parameters),
+            width=image.width,
+            height=image.height,
+            colors=len(image.palette),
+            channels=image.palette.shape[1],
+            strip_height=image.height,
+            stored_palette=encode_palette(image.palette),
+            strip_bytes=(len(payload) + CHECK_BYTES,),
+            metadata=encode_metadata(image.metadata),
+        )
+    )
+    return header.encoded + payload + strip_check(header.check, 0, payload, image.labels)

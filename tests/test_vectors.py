@@ -126,7 +126,7 @@ def test_the_generator_makes_what_is_there(tmp_path: Path) -> None:
     load(VECTORS / "generate.py").write(tmp_path)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     there = {path.relative_to(VECTORS): path.read_bytes() for path in VECTORS.rglob("*") if path.is_file()}
-    programs = {Path("generate.py"), Path("frames.json")}
+    programs = {Path(name) for name in ("README.md", "compress.py", "frames.json", "generate.py")}
     assert made == {
         path: data for path, data in there.items() if path not in programs and "__pycache__" not in str(path)
     }

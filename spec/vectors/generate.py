@@ -510,7 +510,11 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
         "two-steps-hashed": (1, 11, specks(80, 52, 17, 2, 30), 17, "the same, hashed: 17² · 9 are more than 2^11"),
         "graphics": (4, 13, specks(128, 64, 4, 5, 60), 4, "set 4, 4⁴ direct lines beside hashed ones"),
         "largest": (3, 12, specks(64, 64, 3, 6, 100), 3, "as many lines as pixels"),
-        "three-steps": (0, 9, shapes(32, 16, 300, 3), 300, "three steps are hashed always"),
+        "full": (1, 8, shapes(18, 16, 16, 4), 16, "16² direct lines, as many as there may be"),
+        "full-two-steps": (0, 8, shapes(18, 16, 28, 5), 28, "28 · 9 direct lines"),
+        "two-steps-too-many": (0, 8, shapes(18, 16, 29, 5), 29, "hashed: 29 · 9 are more than 2^8"),
+        "two-whole-steps": (0, 9, shapes(26, 20, 33, 6), 33, "two steps of 3 bits each, 33 · 9 direct lines"),
+        "three-steps": (0, 12, specks(64, 64, 257, 3, 12), 257, "three steps are hashed, however few the lines"),
     }
     for name, (context_set, table_bits, rows, colors, covers) in tables.items():
         parameter = context_set | table_bits - 8 << 4
@@ -523,7 +527,7 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-1x1", "one pixel", file([[2]], grey(3), coding=1)
     yield (
         "predicted-1x4000",
-        "a column; flat flags that teach nothing",
+        "a column",
         file(specks(1, 4000, 2, 7, 1500), grey(2), coding=1),
     )
     yield "predicted-4000x1", "a row", file(specks(4000, 1, 2, 8, 1500), grey(2), coding=1, parameter=4)
@@ -541,10 +545,35 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-clear", "colours are multiplied by alpha", file(shapes(14, 10, 6, 4), clear, coding=1, parameter=3)
     rows = noise(20, 20, 8, 12)
     yield "predicted-noise", "noise: the least sure streams, wrong half the time", file(rows, mixed(8, 3, 2), coding=1)
+    yield "predicted-saturated", "logits at their limit, by wrong guesses on purpose", in_turns(16, 100, 29_600)
+    covers = "flat flags so sure that nothing is learned from them, by wrong guesses on purpose"
+    yield "predicted-sure", covers, in_turns(60, 150, 12_000)
     stripes = [[(x % 2) * 3 for x in range(60)] for _ in range(40)]
     covers = "stripes: guesses as sure as can be, weights and rates at their limits"
     yield "predicted-stripes", covers, file(stripes, grey(4), coding=1, parameter=1)
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
+
+
+def in_turns(width: int, stretch: int, count: int) -> bytes:
+    """So many bits are guessed rightly, as many wrongly, and so on: values grow as no picture makes them."""
+    parameter, asked = 4, 0
+    model = reference.Model(width, grey(2), parameter)
+    streams: list[list[int]] = [[] for _ in range(8)]
+
+    def transfer(stream: int, guess: int) -> int:
+        nonlocal asked
+        asked += 1
+        wrong = asked // stretch % 2
+        streams[stream].append(wrong)
+        return guess ^ wrong
+
+    rows = []
+    while asked < count:
+        rows.append([model.code(x, transfer) for x in model.next_row()])
+    payload = join(
+        [min((store_stream(flags, form) for form in (1, 2, 3)), key=lambda s: len(s[1])) for flags in streams]
+    )
+    return file(rows, grey(2), coding=1, parameter=parameter, payloads=[payload])
 
 
 def stream_forms() -> Iterator[tuple[str, str, bytes]]:
@@ -578,6 +607,27 @@ def stream_forms() -> Iterator[tuple[str, str, bytes]]:
     payload = join([store_stream(flags, 4, split_blocks) for flags in streams])
     covers = "blocks: several raw ones, and an empty last one"
     yield "form-4-blocks", covers, file(rows, palette, coding=1, parameter=0, payloads=[payload])
+    yield "form-4-most", "form 4 with 7 bytes, the most that 2 · 9 flags allow", with_wrong_guesses(7)
+    payload = join([(1, b"\x03"), (0, b""), (0, b"")])
+    covers = "a flat flag that says no, and then the label W all the same"
+    yield "flat-and-yet-w", covers, file([[0]], grey(2), coding=1, parameter=4 | 8, payloads=[payload])
+
+
+def with_wrong_guesses(count: int) -> bytes:
+    """Of 2 pixels, so many bits are guessed wrongly, the first ones of stream 0, which has form 4."""
+    palette, parameter = numbered(256), 4 | 8
+    model = reference.Model(2, palette, parameter)
+    streams: list[list[int]] = [[], [], []]
+
+    def transfer(stream: int, guess: int) -> int:
+        wrong = int(stream == 0 and len(streams[0]) < count)
+        streams[stream].append(wrong)
+        return guess ^ wrong
+
+    rows = [[model.code(x, transfer) for x in model.next_row()]]
+    assert sum(streams[0]) == count
+    payload = join([store_stream(flags, 4) for flags in streams])
+    return file(rows, palette, coding=1, parameter=parameter, payloads=[payload])
 
 
 def split_blocks(data: bytes) -> bytes:
@@ -691,12 +741,16 @@ def of_palette() -> Iterator[Fault]:
 
     yield "R4", "palette-too-long", "301 bytes of 300", with_frame(data + b"\x00")
     yield "R4", "labels-too-long", "3 bytes of labels, where 2 are right", plain_with_payload(b"\x18\x60\x00")
-    for name, bit in {"dictionary": 0, "checksum": 2, "reserved-bit": 3, "unused-bit": 4}.items():
-        ending = bytes(4) if bit == 2 else b""
+    for name, bit in {"dictionary": 0, "reserved-bit": 3, "unused-bit": 4}.items():
         dictionary = b"\x00" if bit == 0 else b""
-        made = good[:1] + dictionary + good[1:] + ending
-        changed = bytes([made[0] | 1 << bit]) + made[1:]
+        changed = bytes([good[0] | 1 << bit]) + dictionary + good[1:]
         yield "R5", name, f"bit {bit} of the frame's descriptor", with_frame(changed)
+    yield (
+        "R5",
+        "checksum",
+        "bit 2 of the frame's descriptor, and a right checksum",
+        with_frame(compressed("checksum", data)),
+    )
     yield "R5", "no-frame", "no bytes, where 300 are stored", with_frame(b"")
     no_size = b"\x00\x50" + blocks(data)
     yield "R6", "no-content-size", "a frame without content size", with_frame(no_size)
@@ -853,8 +907,7 @@ def of_streams() -> Iterator[Fault]:
         if longest < 255:
             above = f"form {form} with a byte of {longest + 1}"
             yield "R38", f"form-{form}-byte", above, with_blocks(form, bytes([longest + 1]) + gaps)
-    contrary, many = contrary_picture()
-    yield "R39", "gaps", f"form 4 with {many} bytes, where 6 · 9 flags allow 19", contrary
+    yield "R39", "gaps", "form 4 with 8 bytes, where 2 · 9 flags allow 7", with_wrong_guesses(8)
     cut = blocks(fives)[:-1]
     yield "R40", "cut-off", "blocks that are cut off", with_stream(2, cut)
     yield "R40", "byte-follows", "a byte follows the blocks", with_stream(2, blocks(fives) + b"\x00")
@@ -870,16 +923,6 @@ def of_streams() -> Iterator[Fault]:
             yield "R41", f"stream-{number}-form-{form}", fault, with_stream(*made, number)
     yield "R41", "far", f"a 1 after {room} flags", with_stream(3, size(room))
     yield "R41", "billions", "a 1 after 2^32 − 1 flags", with_stream(3, size(2**32 - 1))
-
-
-def contrary_picture() -> tuple[bytes, int]:
-    """A picture of which every guess is wrong, with its gaps in form 4, and how many they are."""
-    palette, parameter = numbered(256), 4 | 8
-    model = reference.Model(3, palette, parameter)
-    rows = [[model.code(x, lambda _, guess: 1 - guess) for x in model.next_row()] for _ in range(2)]
-    streams = predict(rows, palette, parameter)
-    payload = join([store_stream(flags, 4) for flags in streams])
-    return file(rows, palette, coding=1, parameter=parameter, payloads=[payload]), sum(streams[0])
 
 
 # Output
@@ -917,7 +960,9 @@ def write(folder: Path) -> None:
         manifest["valid"].append(entry)
     for name, rule, error, fault, data in invalid():
         write_new(folder / "invalid" / f"{name}.kmc", data)
-        manifest["invalid"].append({"name": name, "rule": rule, "error": error, "fault": fault, "provenance": BY_HAND})
+        provenance = FROM_ZSTD if name == "r5-checksum" else BY_HAND
+        entry = {"name": name, "rule": rule, "error": error, "fault": fault, "provenance": provenance}
+        manifest["invalid"].append(entry)
     write_new(folder / "manifest.json", one_line_each(manifest).encode())
 
 
