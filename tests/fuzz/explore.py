@@ -19,6 +19,7 @@ import atheris
 
 with atheris.instrument_imports(include=["kmcodec"]):  # whatever decoding imports, it imports here
     import kmcodec
+    import kmcodec.pillow_plugin
     from kmcodec.errors import DecodeError
     from tests.fuzz.checks import without_checks
     from tests.fuzz.seeds import LIMITS, seeds
@@ -42,7 +43,7 @@ def decode(data: bytes) -> None:
 
 
 def _decode(data: bytes) -> None:
-    for way in (_whole, _by_rows):
+    for way in (_whole, _by_rows, _by_pillow):
         with suppress(DecodeError):
             way(data)
 
