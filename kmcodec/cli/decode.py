@@ -2,83 +2,56 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmcodec.cli import options
-from kmcodec.cli.console import say_warning
-from kmcodec.cli.jobs import STDIO, Job, Report, jobs_of, open_input, run, shown_output
-from kmcodec.limits import Limits
+from kmcodec.cli import options as common
+from kmcodec.cli.jobs import Kind, Plan, shown_output
 
 if TYPE_CHECKING:
-    from kmcodec.indexed import IndexedImage
+    from kmcodec.batch.jobs import Job, Outcome
+    from kmcodec.batch.settings import DecodeSettings
+
+_KIND = Kind(".png", lambda: frozenset({".kmc"}), ".kmc files")
 
 
 @click.command()
-@options.inputs
-@options.of_output
-def decode(
-    inputs: tuple[str, ...],
-    output: str | None,
-    directory: str | None,
-    overwrite: bool,
-    as_json: bool,
-    threads: int | None,
-    max_pixels: int,
-) -> None:
+@common.inputs
+@common.of_output
+@common.of_many
+def decode(inputs: tuple[str, ...], output: str | None, directory: str | None, recursive: bool, **given: Any) -> None:
     """
     Decode .kmc files to images.
 
-    IN is a .kmc file, or - for standard input. Each becomes a PNG of its name; the ending of OUT may be that of
-    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours.
+    IN is a .kmc file, a folder of them, or - for standard input. Each becomes a PNG of its name; the ending of OUT may
+    be that of another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours.
 
     \b
     kmcodec decode photo.kmc
     kmcodec decode photo.kmc -o photo.webp
     kmcodec decode - <photo.kmc >photo.png
+    kmcodec decode small -d again --recursive
     """
+    plan = Plan(inputs, output, directory, _KIND, recursive=recursive)
+    from kmcodec.batch.decoding import decode_job
+    from kmcodec.batch.settings import DecodeSettings
+    from kmcodec.cli import batch
 
-    def convert(job: Job) -> tuple[bytes, Report]:
-        return _decode_to_image(job, Limits(pixels=max_pixels), threads)
-
-    run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
-
-
-def _decode_to_image(job: Job, limits: Limits, threads: int | None) -> tuple[bytes, Report]:
-    from kmcodec.format import KmcFile
-    from kmcodec.images import ending_of, save_image
-    from kmcodec.indexed import IndexedImage
-
-    start = time.perf_counter()
-    with open_input(job.source) as stream:
-        file = KmcFile(stream, limits=limits, threads=threads)
-        indexed = IndexedImage(file.palette, file.labels(), file.metadata)
-    ending = ".png" if job.target == STDIO else ending_of(job.target)
-    image = save_image(indexed, ending)
-    _warn_of_losses(indexed, shown_output(job.target), ending)
-    return image, {
-        "width": indexed.width,
-        "height": indexed.height,
-        "colors": len(indexed.palette),
-        "input_bytes": file.header.file_bytes,
-        "output_bytes": len(image),
-        "seconds": time.perf_counter() - start,
-    }
+    options = batch.Options(**{name: given.pop(name) for name in batch.OPTION_NAMES if name in given})
+    command = batch.Command("decode", "decoded", decode_job, _decode_here, _line)
+    batch.run(plan, DecodeSettings(**given), options, command)
 
 
-def _warn_of_losses(indexed: IndexedImage, target: str, ending: str) -> None:
-    from kmcodec.images import is_lossy, unsaved_keywords
+def _decode_here(job: Job[DecodeSettings]) -> Outcome:
+    from kmcodec.batch.decoding import decode_job
+    from kmcodec.cli.batch import STREAMS
 
-    if is_lossy(indexed, ending):
-        say_warning(f"{target}: {ending} is lossy, other pixels than those of the .kmc file; .png keeps them")
-    if keywords := unsaved_keywords(indexed.metadata, ending):
-        say_warning(f"{target}: a PNG cannot hold text of the keyword {keywords[0]!r}, left out")
+    return decode_job(job, storage=STREAMS)
 
 
-def _line(report: Report) -> str:
+def _line(outcome: Outcome) -> str:
     return (
-        f"{shown_output(report['output'])}: {report['width']} x {report['height']}, K {report['colors']},"
-        f" {report['input_bytes']} -> {report['output_bytes']} bytes, {report['seconds']:.2f} s"
+        f"{shown_output(outcome.target)}: {outcome.width} x {outcome.height}, K {outcome.colors},"
+        f" {outcome.source_bytes} -> {outcome.target_bytes} bytes, {outcome.seconds:.2f} s"
     )

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmcodec.cli import options as common
-from kmcodec.cli.console import say_warning, show_step
-from kmcodec.cli.jobs import (
-    STDIO,
-    Failure,
-    Job,
-    Report,
-    failures_of,
-    jobs_of,
-    read_bytes,
-    run,
-    shown_input,
-    shown_output,
-)
+from kmcodec.cli.jobs import STDIO, Kind, Plan, failures_of, read_bytes, shown_input, shown_output
+from kmcodec.folders import image_endings
 from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
-    from kmcodec.images import Picture
-    from kmcodec.indexed import IndexedImage
-    from kmcodec.quantizer import Options
-    from kmcodec.rate_distortion import Target
+    from kmcodec.batch.jobs import Job, Outcome
+    from kmcodec.batch.settings import EncodeSettings
+
+_KIND = Kind(".kmc", image_endings, "images")
 
 
 @click.command()
@@ -51,28 +38,26 @@ if TYPE_CHECKING:
     help="1 is fastest, 9 smallest.",
 )
 @common.of_output
+@common.of_many
+@click.option("--skip-larger", is_flag=True, help="Write no file that would not be smaller than its image.")
+@click.option(
+    "--shared-palette", is_flag=True, help="Find one palette for all images together, and give it to each of them."
+)
 def encode(
     inputs: tuple[str, ...],
-    coding: str | None,
-    effort: int,
     output: str | None,
     directory: str | None,
-    overwrite: bool,
-    as_json: bool,
-    threads: int | None,
-    max_pixels: int,
+    recursive: bool,
     palette: str | None,
-    rdo: float,
-    quality: float | None,
-    psnr_db: float | None,
-    max_bytes: int | None,
-    **color_options: Any,
+    **given: Any,
 ) -> None:
     """
     Encode images as .kmc files.
 
-    IN is an image of any format that Pillow reads, or - for standard input. Each becomes a file of its name with the
-    ending .kmc. One line a file tells the size of its palette, bytes before and after, bits per pixel, PSNR and time.
+    IN is an image of any format that Pillow reads, a folder of them, or - for standard input. Each becomes a file of
+    its name with the ending .kmc. One line a file tells the size of its palette, bytes before and after, bits per
+    pixel, PSNR and time. Of a folder those files are taken whose ending is an image's; with -d they keep their places
+    in it.
 
     \b
     kmcodec encode photo.png
@@ -80,54 +65,51 @@ def encode(
     kmcodec encode --max-bytes 20000 photo.png
     kmcodec encode -k 64 --space oklab --dither floyd-steinberg photo.png
     kmcodec encode - <photo.png >photo.kmc
+    kmcodec encode photos -d small --recursive --log small.jsonl
+    kmcodec encode photos -d small --recursive --log small.jsonl --resume
+    kmcodec encode sprites --shared-palette -k 32
+    kmcodec encode s3://bucket/photos/ -d s3://bucket/small/ --dask tcp://scheduler:8786
     """
 
     if palette == STDIO and STDIO in inputs:
         raise click.UsageError("standard input can be a picture or the palette, not both")
-    jobs = jobs_of(inputs, output, directory, ".kmc")
-    target = _target(rdo=rdo, quality=quality, psnr_db=psnr_db, max_bytes=max_bytes)
-    options = _options(target, color_options, palette, max_pixels)
-    storage = {"coding": coding, "effort": effort, "threads": threads}
+    plan = Plan(inputs, output, directory, _KIND, recursive=recursive)
+    from kmcodec.batch.encoding import encode_job
+    from kmcodec.cli import batch
 
-    def convert(job: Job) -> tuple[bytes, Report]:
-        return _encode_image(job, target, options, storage, max_pixels)
-
-    run(jobs, convert, _line, overwrite=overwrite, as_json=as_json)
-
-
-def _target(**wanted: Any) -> Target:
-    from kmcodec.rate_distortion import Target
-
-    try:
-        return Target(**wanted)
-    except ValueError as error:
-        raise click.UsageError(_as_typed(error)) from error
+    options = batch.Options(**{name: given.pop(name) for name in batch.OPTION_NAMES})
+    settings = _settings(given, palette, shared=options.shared_palette)
+    command = batch.Command("encode", "encoded", encode_job, _encode_here, _line)
+    batch.run(plan, settings, options, command)
 
 
-def _options(target: Target, color_options: dict[str, Any], palette: str | None, max_pixels: int) -> Options:
+def _settings(given: dict[str, Any], palette: str | None, *, shared: bool) -> EncodeSettings:
     """
-    The options of the quantiser. The palette is read once for all pictures, after all else was found right.
+    How files are encoded. The palette is read once for all pictures, after all else was found right.
 
     Raises:
-        click.UsageError: They do not go together.
+        click.UsageError: Options do not go together.
         Failure: The palette cannot be read.
     """
     import numpy as np
 
-    from kmcodec.quantizer import Options
+    from kmcodec.batch.palette import check_shared
+    from kmcodec.batch.settings import EncodeSettings
 
     stand_in = None if palette is None else np.zeros((1, 3), np.uint8)
     try:
-        options = Options(**color_options, palette=stand_in)
-        target.check_against(options)
+        settings = EncodeSettings(**given, palette=stand_in)
+        if shared:
+            check_shared(settings)
     except ValueError as error:
         raise click.UsageError(_as_typed(error)) from error
     if palette is None:
-        return options
+        return settings
     from kmcodec.palettes import read_palette
 
     with failures_of(palette):
-        return replace(options, palette=read_palette(read_bytes(palette), limits=Limits(pixels=max_pixels)))
+        colors = read_palette(read_bytes(palette), limits=Limits(pixels=settings.max_pixels))
+    return replace(settings, palette=colors)
 
 
 def _as_typed(error: ValueError) -> str:
@@ -135,19 +117,12 @@ def _as_typed(error: ValueError) -> str:
     return str(error).replace("psnr_db", "psnr").replace("max_bytes", "max-bytes")
 
 
-def _encode_image(
-    job: Job, target: Target, options: Options, storage: dict[str, Any], max_pixels: int
-) -> tuple[bytes, Report]:
-    from kmcodec.format.container import SIGNATURE
-    from kmcodec.images import read_picture
-    from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
-    from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
+def _encode_here(job: Job[EncodeSettings]) -> Outcome:
+    from kmcodec.batch.encoding import encode_job
+    from kmcodec.cli.batch import STREAMS
+    from kmcodec.cli.console import show_step
+    from kmcodec.rate_distortion import MOST_TRIALS, Trial
 
-    start = time.perf_counter()
-    data = read_bytes(job.source)
-    if data.startswith(SIGNATURE):
-        raise Failure(f"{shown_input(job.source)}: a .kmc file already")
-    picture = read_picture(data, max_pixels=max_pixels)
     trials = 0
 
     def watch(trial: Trial) -> None:
@@ -156,40 +131,13 @@ def _encode_image(
         progress = f"trial {trials}/{MOST_TRIALS}, {len(trial.data)} bytes, {trial.psnr_db:.2f} dB"
         show_step(f"{shown_input(job.source)}: {progress}")
 
-    try:
-        indexed, encoded = encode_for(target, picture.pixels, options, picture.metadata, **storage, watch=watch)
-    except (ValueError, RuntimeError) as error:
-        raise Failure(f"{shown_input(job.source)}: {error}") from error
-    _warn_of_losses(picture, indexed, shown_input(job.source))
-    seconds = time.perf_counter() - start
-    psnr = indexed_psnr_db(picture.pixels, indexed)
-    return encoded, {
-        "width": indexed.width,
-        "height": indexed.height,
-        "colors": len(indexed.palette),
-        "input_bytes": len(data),
-        "output_bytes": len(encoded),
-        "bits_per_pixel": bits_per_pixel(len(encoded), indexed.width * indexed.height),
-        "lossless": math.isinf(psnr),
-        "psnr_db": None if math.isinf(psnr) else psnr,
-        "seconds": seconds,
-    }
+    return encode_job(job, storage=STREAMS, watch=watch)
 
 
-def _warn_of_losses(picture: Picture, indexed: IndexedImage, source: str) -> None:
-    if picture.frames > 1:
-        say_warning(f"{source}: only the first of its {picture.frames} frames is kept")
-    if picture.profile_dropped:
-        say_warning(f"{source}: its colour profile is not kept: it is not one of RGB")
-    if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
-        say_warning(f"{source}: its transparency is not kept: the palette has none")
-
-
-def _line(report: Report) -> str:
-    quality = "lossless" if report["lossless"] else f"{report['psnr_db']:.2f} dB"
+def _line(outcome: Outcome) -> str:
+    quality = "lossless" if outcome.lossless else f"{outcome.psnr_db:.2f} dB"
+    before, after = outcome.source_bytes or 0, outcome.target_bytes or 0
     return (
-        f"{shown_output(report['output'])}: K {report['colors']},"
-        f" {report['input_bytes']} -> {report['output_bytes']} bytes"
-        f" ({report['output_bytes'] / report['input_bytes']:.1%}),"
-        f" {report['bits_per_pixel']:.3f} bits/px, {quality}, {report['seconds']:.2f} s"
+        f"{shown_output(outcome.target)}: K {outcome.colors}, {before} -> {after} bytes ({after / max(1, before):.1%}),"
+        f" {outcome.bits_per_pixel:.3f} bits/px, {quality}, {outcome.seconds:.2f} s"
     )

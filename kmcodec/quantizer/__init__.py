@@ -13,7 +13,7 @@ import numpy as np
 from kmcodec.indexed import IndexedImage, Labels, Palette, Pixels
 from kmcodec.quantizer.color import OPAQUE
 from kmcodec.quantizer.dither import FULL_STRENGTH, dither_floyd_steinberg, dither_ordered
-from kmcodec.quantizer.histogram import Histogram, histogram
+from kmcodec.quantizer.histogram import Histogram, HistogramSum, histogram, with_alpha
 from kmcodec.quantizer.labels import label_pixels
 from kmcodec.quantizer.options import DEFAULT_COLORS, ColorOptions, Options
 from kmcodec.quantizer.palette import fit_palette
@@ -25,12 +25,14 @@ __all__ = [
     "SRGB",
     "ColorOptions",
     "Histogram",
+    "HistogramSum",
     "Options",
     "Prepared",
     "Space",
     "fit_palette",
     "histogram",
     "label_pixels",
+    "palette_of",
     "prepare",
     "quantize_pixels",
 ]
@@ -76,10 +78,30 @@ def prepare(pixels: Pixels, options: Options) -> Prepared:
     pixels = _with_channels(pixels, max(pixels.shape[2], _channels_needed(named)))
     named = _with_channels(named, pixels.shape[2])
     colors = histogram(pixels)
-    if options.lossless and len(colors) > options.count:
-        raise ValueError(f"has {len(colors)} colours; lossless needs at most {options.count}")
+    _check_lossless(colors, options)
     given = options.palette is not None
     return Prepared(pixels, colors, named if given else None, named[: 0 if given else None], options)
+
+
+def palette_of(colors: Histogram, options: Options) -> Palette:
+    """
+    The palette that `quantize_pixels` would choose for a picture, or for many together, by their histogram.
+
+    Args:
+        colors: All their colours.
+        options: How they are to be reduced; without a palette.
+
+    Returns:
+        Shape (K', C), with alpha where a colour or one to keep has it.
+
+    Raises:
+        ValueError: There are too many colours for lossless.
+    """
+    channels = max(colors.channels, _channels_needed(options.kept))
+    colors = with_alpha(colors) if channels == 4 else colors
+    _check_lossless(colors, options)
+    keep = _with_channels(options.kept, channels)
+    return fit_palette(colors, options.count, space=options.metric, keep=keep, rare=options.rare)
 
 
 def quantize_pixels(pixels: Pixels, options: Options) -> IndexedImage:
@@ -110,6 +132,11 @@ def _labels(prepared: Prepared, palette: Palette) -> Labels:
     dither = dither_ordered if options.dither == "ordered" else dither_floyd_steinberg
     strength = round(options.dither_strength * FULL_STRENGTH)
     return dither(prepared.pixels, palette, prepared.colors, strength=strength, space=options.metric)
+
+
+def _check_lossless(colors: Histogram, options: Options) -> None:
+    if options.lossless and len(colors) > options.count:
+        raise ValueError(f"has {len(colors)} colours; lossless needs at most {options.count}")
 
 
 def _channels_needed(colors: Palette) -> int:
