@@ -255,7 +255,8 @@ def _url_version(url: str) -> FileVersion:
 def _fsspec_open(url: str, mode: str) -> BinaryIO:
     import fsspec
 
-    opened: BinaryIO = fsspec.open(url, mode).open()
+    # where there are folders they are made; elsewhere that would make buckets
+    opened: BinaryIO = fsspec.open(url, mode, auto_mkdir=url.startswith(("file:", "local:"))).open()
     return opened
 
 

@@ -49,7 +49,6 @@ def connected(address: str, *, seconds: float = _SECONDS_TO_CONNECT) -> Iterator
         from distributed import Client
     except ImportError:
         raise ImportError("a cluster needs distributed; install it with: pip install 'kmcodec[dask]'") from None
-    _say_no_more_than_errors()
     try:
         client = Client(address, timeout=seconds, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -66,11 +65,3 @@ def connected(address: str, *, seconds: float = _SECONDS_TO_CONNECT) -> Iterator
 def _reason(error: Exception) -> str:
     text = str(error)
     return "it takes too long" if "imed out" in text or not text else " ".join(text.split())
-
-
-def _say_no_more_than_errors() -> None:
-    """Tracebacks of connections that break are no message to a user; what it means for a job is in its outcome."""
-    import logging
-
-    for name in ("distributed", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

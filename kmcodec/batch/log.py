@@ -42,7 +42,9 @@ class History:
 
     def status_of(self, job: Job[Any], version: FileVersion | None) -> str | None:
         """
-        How a job ended, "done", "skipped" or "failed"; None if it was never tried, or the source is another by now.
+        How a job ended, "done", "skipped" or "failed"; None if the source is another by now, or it was never tried.
+
+        A job that failed before its source was looked at, for what stood in its way or for a worker that died, was not.
 
         Args:
             job: The job.

@@ -103,7 +103,7 @@ def _reason(error: object) -> str:
     if isinstance(error, WorkerDied) or type(error).__name__ == "KilledWorker":  # Dask's, which may not be installed
         return str(WorkerDied())
     if isinstance(error, CancelledError):
-        return "it was cancelled"
+        return "not done, for the workers are gone"
     return f"could not be worked on: {error or type(error).__name__}"
 
 
@@ -155,6 +155,8 @@ class _Flight:
                         # which of its processes died, and over which job, a broken pool does not tell
                         lost = self._begin(self._again(item), deaths + is_retried) or lost
                     else:
+                        if isinstance(error, CancelledError):  # nobody but the executor itself cancels them
+                            lost = error
                         yield item, future.result() if error is None else error
         finally:
             for future in self._pending:
@@ -162,7 +164,8 @@ class _Flight:
             if self._own is not None:
                 self._own.stop()
         if lost is not None:
-            raise WorkersLostError(f"the workers are gone: {lost or type(lost).__name__}") from lost
+            reason = f": {lost}" if str(lost) else ""
+            raise WorkersLostError(f"the workers are gone{reason}") from lost
 
     def _begin(self, item: Any, deaths: int) -> Exception | None:
         """Submit an item; what is returned keeps it, and any other, from being submitted."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,9 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
                 settings = _with_shared_palette(plan, settings, workers, bar)
             jobs = _jobs(plan, settings, history, options, report)
             _work_off(jobs, workers, command, options, report, bar)
+    except Failure:
+        report.finish()
+        raise
     except KeyboardInterrupt:
         if not is_batch:
             raise
@@ -235,7 +239,7 @@ class _Report:
     def _summary(self) -> str:
         parts = [f"{self.done} {'to ' + self._command.verb if self._options.dry_run else self._command.past}"]
         counts = {
-            "skipped, they would not be smaller": self._larger,
+            "would not be smaller": self._larger,
             "done before": self._before,
             "failed": self.failed,
         }
@@ -262,10 +266,12 @@ def _workers(plan: Plan, options: Options) -> Iterator[_Workers]:
         from kmcodec.batch.cluster import ClusterError, connected
 
         with ExitStack() as stack:
+            _silence_loggers()
             try:
                 cluster = stack.enter_context(connected(options.dask))
             except (ClusterError, ImportError) as error:
                 raise Failure(str(error)) from error
+            _silence_loggers()
             yield _Workers(cluster.executor, cluster.window, options.threads or 1, are_far=True)
         return
     count = _job_count(plan, options)
@@ -276,6 +282,13 @@ def _workers(plan: Plan, options: Options) -> Iterator[_Workers]:
 
     with Processes(count) as executor:
         yield _Workers(executor, 3 * count, options.threads or 1)
+
+
+def _silence_loggers() -> None:
+    """Of connections that break each logs tracebacks; what it means for a file is in its outcome."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("concurrent", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _job_count(plan: Plan, options: Options) -> int:
@@ -369,28 +382,30 @@ def _work_off(
     report: _Report,
     bar: FilesBar,
 ) -> None:
-    from kmcodec.batch.streaming import WorkersLostError, stream
-
-    def here(job: Job[Any]) -> Outcome:
+    def here(job: Job[Any] | Outcome) -> Outcome:
+        if isinstance(job, Outcome):
+            return job
         bar.start_file(shown_input(job.source))
         return _tried(job) if options.dry_run else command.work_here(job)
 
-    in_this_process = workers.executor is None or options.dry_run
-    outcomes = (
-        stream(here, jobs, executor=None, window=1)
-        if in_this_process
-        else stream(command.work, jobs, executor=workers.executor, window=workers.window)
-    )
+    if workers.executor is None or options.dry_run:
+        _take_all((here(job) for job in jobs), options, report, bar)
+        return
+    from kmcodec.batch.streaming import WorkersLostError, stream
+
+    outcomes = stream(command.work, jobs, executor=workers.executor, window=workers.window)
     try:
-        with closing(outcomes):
-            for outcome in outcomes:
-                if not in_this_process:
-                    bar.start_file(shown_input(outcome.source))
-                report.take(outcome, bar)
-                if options.fail_fast and outcome.status == "failed":
-                    return
+        _take_all(outcomes, options, report, bar)
     except WorkersLostError as error:
         raise Failure(str(error)) from error
+
+
+def _take_all(outcomes: Generator[Outcome, None, None], options: Options, report: _Report, bar: FilesBar) -> None:
+    with closing(outcomes):
+        for outcome in outcomes:
+            report.take(outcome, bar)
+            if options.fail_fast and outcome.status == "failed":
+                return
 
 
 def _tried(job: Job[Any]) -> Outcome:

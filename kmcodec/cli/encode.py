@@ -93,13 +93,14 @@ def _settings(given: dict[str, Any], palette: str | None, *, shared: bool) -> En
     """
     import numpy as np
 
-    from kmcodec.batch.palette import check_shared
     from kmcodec.batch.settings import EncodeSettings
 
     stand_in = None if palette is None else np.zeros((1, 3), np.uint8)
     try:
         settings = EncodeSettings(**given, palette=stand_in)
         if shared:
+            from kmcodec.batch.palette import check_shared
+
             check_shared(settings)
     except ValueError as error:
         raise click.UsageError(_as_typed(error)) from error
