@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import PurePath
 from typing import Any
 
 from kmcodec.files import FileName, is_url, url_errors
+
+_LEADING_OUT = frozenset({"", ".", ".."})
+"""Names of folders, where a store takes any: of what is below, the copy would be somewhere else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +94,12 @@ def walk(folder: FileName, endings: Collection[str], *, recursive: bool) -> Iter
             yield error
             continue
         yield listing
-        if recursive:
-            waiting += [(joined(place, name), f"{below}{name}/") for name in sorted(folders, reverse=True)]
+        if not recursive:
+            continue
+        for name in _LEADING_OUT & set(folders):
+            yield OSError(errno.EINVAL, "its name leads out of its folder", joined(place, name))
+            folders.remove(name)
+        waiting += [(joined(place, name), f"{below}{name}/") for name in sorted(folders, reverse=True)]
 
 
 def joined(folder: str, name: str) -> str:
