@@ -36,6 +36,9 @@ def importers_of(library: str) -> set[str]:
         ("ssimulacra2", {"metrics.py"}),
         ("matplotlib", {"measure/plot.py"}),
         ("oxipng", {"measure/peers.py"}),
+        ("distributed", {"batch/cluster.py"}),
+        ("fsspec", {"files.py", "folders.py"}),
+        ("multiprocessing", {"processes.py", "measure/pool.py"}),
     ],
 )
 def test_a_library_is_known_in_one_place(library: str, only: set[str]) -> None:

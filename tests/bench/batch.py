@@ -5,7 +5,8 @@ How much time a folder takes with two jobs, with one, and file by file.
 
 Pictures are 64 × 64 pixels, cut out of those in the folders, or of the samples that come with kmcodec. Each round
 runs all three in turn, so that what else the machine does is shared among them; of the single commands a part is run,
-and their time scaled up.
+and their time scaled up. The machine should be idle: where others work, Linux gives two processes of one session no
+more than one of them.
 """
 
 from __future__ import annotations
