@@ -150,14 +150,15 @@ class _Flight:
                 for future in [future for future in self._pending if future in done]:
                     item, deaths = self._pending.pop(future)
                     error = _error_of(future)
-                    is_retried = isinstance(error, WorkerDied) and deaths < _MOST_RETRIES
-                    if is_retried or isinstance(error, BrokenProcessPool):
+                    if _is_to_be_tried_again(error, deaths):
                         # which of its processes died, and over which job, a broken pool does not tell
-                        lost = self._begin(self._again(item), deaths + is_retried) or lost
-                    else:
-                        if isinstance(error, CancelledError):  # nobody but the executor itself cancels them
-                            lost = error
-                        yield item, future.result() if error is None else error
+                        refused = self._begin(self._again(item), deaths + isinstance(error, WorkerDied))
+                        if refused is None:
+                            continue
+                        lost = refused
+                    if isinstance(error, CancelledError):  # nobody but the executor itself cancels them
+                        lost = error
+                    yield item, future.result() if error is None else error
         finally:
             for future in self._pending:
                 future.cancel()
@@ -179,6 +180,10 @@ class _Flight:
             return error
         self._pending[future] = item, deaths
         return None
+
+
+def _is_to_be_tried_again(error: BaseException | None, deaths: int) -> bool:
+    return isinstance(error, BrokenProcessPool) or (isinstance(error, WorkerDied) and deaths < _MOST_RETRIES)
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
