@@ -3,6 +3,7 @@ kmcodec: pictures of few colours in few bytes.
 
     encode, decode      pixels to the bytes of a .kmc file, and back
     read, write, open   the same with files
+    write_rows          the same for pictures larger than memory, in blocks of rows
     quantize            pixels to a palette and labels
     dumps, loads        a palette and labels to bytes, and back, without loss
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
     from kmcodec.format import Coding, Header, KmcFile, dumps, loads
     from kmcodec.indexed import IndexedImage, Metadata
+    from kmcodec.large import write_rows
     from kmcodec.limits import Limits
 
 __version__ = "0.1.0"
@@ -54,6 +56,7 @@ __all__ = [
     "quantize",
     "read",
     "write",
+    "write_rows",
 ]
 
 _MODULES = {
@@ -69,6 +72,7 @@ _MODULES = {
     ),
     "kmcodec.format": ("Coding", "Header", "KmcFile", "dumps", "loads"),
     "kmcodec.indexed": ("IndexedImage", "Metadata"),
+    "kmcodec.large": ("write_rows",),
     "kmcodec.limits": ("Limits",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

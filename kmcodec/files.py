@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +16,9 @@ from typing import BinaryIO, TypeAlias
 from kmcodec.errors import LimitError
 
 FileName: TypeAlias = str | os.PathLike[str]
+
+Contents: TypeAlias = bytes | Iterable[bytes]
+"""Of a file: whole, or in parts that follow one another."""
 
 _CHUNK = 1 << 20
 
@@ -139,7 +142,7 @@ def is_under_a_file(name: FileName) -> bool:
     return not is_url(name) and any(path.exists() and not path.is_dir() for path in Path(name).parents)
 
 
-def write_whole(name: FileName, data: bytes, *, overwrite: bool = True) -> None:
+def write_whole(name: FileName, data: Contents, *, overwrite: bool = True) -> None:
     """
     Write a file such that it appears under its name only when it is complete; until then an old one stays.
 
@@ -148,7 +151,7 @@ def write_whole(name: FileName, data: bytes, *, overwrite: bool = True) -> None:
 
     Args:
         name: Path or URL.
-        data: Contents.
+        data: Contents, whole or in parts that follow one another.
         overwrite: Whether a file of this name may be replaced.
 
     Raises:
@@ -156,17 +159,28 @@ def write_whole(name: FileName, data: bytes, *, overwrite: bool = True) -> None:
         OSError: It cannot be written.
         ImportError: It is a URL, and what fsspec needs for it is not installed.
     """
+    parts = (data,) if isinstance(data, bytes) else data
     if is_url(name):
-        _write_url(os.fspath(name), data, overwrite=overwrite)
+        _write_url(os.fspath(name), parts, overwrite=overwrite)
         return
     # asked of the name as given: what /dev/stdout or /dev/fd/63 links to may have no path
     mode = _checked_mode(name, overwrite)
     if mode is not None and not stat.S_ISREG(mode):
         with open(name, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
         return
     with _errors_naming(name):
-        _write_beside(Path(os.path.realpath(name)), data, mode, overwrite=overwrite)
+        _write_beside(Path(os.path.realpath(name)), parts, mode, overwrite=overwrite)
+
+
+def folder_of(name: FileName) -> Path | None:
+    """Where a file will be written, or the nearest folder above that is there already; None for a URL or a device."""
+    if is_url(name):
+        return None
+    path = Path(os.path.realpath(name))
+    if path.exists() and not path.is_file():
+        return None
+    return next(folder for folder in path.parents if folder.is_dir())
 
 
 def _checked_mode(name: FileName, overwrite: bool) -> int | None:
@@ -182,14 +196,14 @@ def _checked_mode(name: FileName, overwrite: bool) -> int | None:
     return mode
 
 
-def _write_beside(path: Path, data: bytes, mode: int | None, *, overwrite: bool) -> None:
+def _write_beside(path: Path, parts: Iterable[bytes], mode: int | None, *, overwrite: bool) -> None:
     # the name is short, so that there is room for it wherever there is for the file's own
     temporary = path.with_name(f".kmcodec-{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)  # less the umask, as of any new file
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(descriptor)
         if mode is not None:
@@ -229,9 +243,10 @@ def _os_error(number: int, name: FileName) -> OSError:
     return OSError(number, os.strerror(number), os.fspath(name))
 
 
-def _write_url(url: str, data: bytes, *, overwrite: bool) -> None:
+def _write_url(url: str, parts: Iterable[bytes], *, overwrite: bool) -> None:
     with url_errors(url), _fsspec_open(url, "wb" if overwrite else "xb") as file:
-        file.write(data)
+        for part in parts:
+            file.write(part)
 
 
 def _url_exists(url: str) -> bool:

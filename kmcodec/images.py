@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -80,8 +82,7 @@ def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:
     """
     if not data:
         raise ImageError("empty, where an image was expected")
-    with _pillow_limit:  # else two threads could each restore the other's None
-        bomb_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # max_pixels takes its place
+    with without_pillow_limit():
         try:
             return _load(data, max_pixels)
         except (ImageError, MemoryError):
@@ -92,8 +93,17 @@ def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:
             raise ImageError(f"damaged image ({error})") from None
         except Exception:  # as above
             raise ImageError("damaged image") from None
+
+
+@contextmanager
+def without_pillow_limit() -> Iterator[None]:
+    """Without Pillow's own limit of pixels, in whose place callers have theirs."""
+    with _pillow_limit:  # else two threads could each restore the other's None
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
         finally:
-            Image.MAX_IMAGE_PIXELS = bomb_limit
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def metadata_of(image: Image.Image) -> Metadata:

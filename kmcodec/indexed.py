@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ Labels: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 MAX_COLORS = 65_536
 MAX_SIDE = (1 << 32) - 1
+_MAX_TERM = (1 << 32) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +35,18 @@ class Metadata:
         exif: EXIF block, from its TIFF header on.
         xmp: XMP packet, UTF-8.
         text: Keyword and text pairs, such as ("Author", "…"), in order; without NUL characters.
+        dpi: Pixels per inch, horizontal and vertical; numerators and denominators from 1 to 2³² − 1.
 
     Raises:
         TypeError: A field is of another type.
-        ValueError: Text contains a NUL character.
+        ValueError: Text contains a NUL character, or a resolution is out of range.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
+    dpi: tuple[Fraction, Fraction] | None = None
 
     def __post_init__(self) -> None:
         for name in ("icc", "exif", "xmp"):
@@ -54,6 +58,8 @@ class Metadata:
                 raise TypeError(f"metadata text must be pairs of strings, not {pair!r}")
             if any("\0" in part for part in pair):
                 raise ValueError(f"metadata text must not contain NUL characters: {pair!r}")
+        if self.dpi is not None:
+            _check_dpi(self.dpi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +123,13 @@ def check_palette(palette: Palette) -> None:
         raise TypeError(f"palette must be a uint8 array, not {_kind(palette)}")
     if palette.ndim != 2 or palette.shape[1] not in (3, 4) or not 1 <= len(palette) <= MAX_COLORS:
         raise ValueError(f"palette must have shape (K, 3) or (K, 4), 1 ≤ K ≤ {MAX_COLORS}, not {palette.shape}")
+
+
+def _check_dpi(dpi: tuple[Fraction, Fraction]) -> None:
+    if not (isinstance(dpi, tuple) and len(dpi) == 2 and all(isinstance(side, Fraction) for side in dpi)):
+        raise TypeError(f"metadata dpi must be two fractions or None, not {dpi!r}")
+    if not all(1 <= part <= _MAX_TERM for side in dpi for part in side.as_integer_ratio()):
+        raise ValueError(f"metadata dpi must be of numerators and denominators from 1 to {_MAX_TERM}, not {dpi!r}")
 
 
 def _check_labels(labels: Labels, count: int) -> None:

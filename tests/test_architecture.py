@@ -33,12 +33,13 @@ def importers_of(library: str) -> set[str]:
         ("construct", {"format/container.py"}),
         ("zstandard", {"format/frames.py"}),
         ("skimage", {"metrics.py"}),
-        ("ssimulacra2", {"metrics.py"}),
+        ("scipy", {"ssimulacra2.py"}),
         ("matplotlib", {"measure/plot.py"}),
         ("oxipng", {"measure/peers.py"}),
         ("distributed", {"batch/cluster.py"}),
         ("fsspec", {"files.py", "folders.py"}),
         ("multiprocessing", {"processes.py", "measure/pool.py"}),
+        ("pyvips", {"large/images.py"}),
     ],
 )
 def test_a_library_is_known_in_one_place(library: str, only: set[str]) -> None:

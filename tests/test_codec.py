@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def test_metadata_is_kept_exactly() -> None:
         exif=b"II*\0",
         xmp=b"<xmp>\xc3\xa9</xmp>",
         text=(("Title", "Über"), ("Title", ""), ("", "x")),
+        dpi=(Fraction(300), Fraction(1499997, 5000)),
     )
     image = kmcodec.IndexedImage(np.zeros((1, 3), np.uint8), np.zeros((2, 2), np.uint8), metadata)
     assert kmcodec.loads(kmcodec.dumps(image)).metadata == metadata
@@ -82,6 +84,12 @@ def test_empty_metadata_is_kept_apart_from_none() -> None:
         ({"text": (("a\0", "b"),)}, ValueError, "NUL"),
         ({"text": (("a",),)}, TypeError, "pairs of strings"),
         ({"text": (("a", 1),)}, TypeError, "pairs of strings"),
+        ({"dpi": (300, 300)}, TypeError, "two fractions"),
+        ({"dpi": (Fraction(300),)}, TypeError, "two fractions"),
+        ({"dpi": (Fraction(0), Fraction(300))}, ValueError, "from 1 to"),
+        ({"dpi": (Fraction(-1), Fraction(300))}, ValueError, "from 1 to"),
+        ({"dpi": (Fraction(1 << 32), Fraction(300))}, ValueError, "from 1 to"),
+        ({"dpi": (Fraction(300), Fraction(1, 1 << 32))}, ValueError, "from 1 to"),
         ({"icc": "profile"}, TypeError, "metadata icc must be bytes or None, not str"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -86,9 +87,12 @@ def test_our_writer_writes_the_same_bytes() -> None:
             "one colour",
         ),
         ({"flags": b"\x02", "metadata": b"\x00"}, FormatError, "0 items of metadata"),
-        ({"flags": b"\x02", "metadata": b"\x01\x05\x01\x01x"}, FormatError, "kinds"),
+        ({"flags": b"\x02", "metadata": b"\x01\x00\x01\x01x"}, FormatError, "kinds"),
+        ({"flags": b"\x02", "metadata": b"\x01\x80\x01\x01x"}, UnsupportedError, "kind 128"),
+        ({"flags": b"\x02", "metadata": b"\x01\x7f\x01\x02xy"}, FormatError, "more than the 1"),
         ({"flags": b"\x02", "metadata": b"\x02\x02\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),
         ({"flags": b"\x02", "metadata": b"\x02\x01\x01\x01x\x01\x01\x01x"}, FormatError, "kinds"),
+        ({"coding": b"\x01", "parameter": b"\x10"}, FormatError, "2\\^9 lines for strips of 6 pixels"),
         ({"palette": b"\x05" + bytes(5)}, FormatError, "palette"),
         ({"palette": b"\x07" + bytes(7)}, FormatError, "palette"),
     ],
@@ -136,6 +140,32 @@ def test_limits_hold(limits: Limits) -> None:
     header = header_bytes()
     with pytest.raises(LimitError, match="over the limit"):
         kmcodec.decode(header + strip(b"\x00", header), limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x01\x01\x01", "ends within"),
+        (b"\x01\x01\x01\x80", "ends within"),
+        (b"\x01\x01\x01\x01\x01", "goes on"),
+        (b"\x01\x00\x01\x01", "zero"),
+        (b"\x00\x01\x01\x01", "zero"),
+        (b"\x02\x02\x01\x01", "lowest terms"),
+        (b"\x81\x00\x01\x01\x01", "shortest form"),
+    ],
+)
+def test_a_pixel_density_is_four_numbers_in_lowest_terms(content: bytes, says: str) -> None:
+    item = b"\x05" + 2 * bytes([len(content)]) + content
+    header = header_bytes(flags=b"\x02", metadata=b"\x01" + item)
+    with pytest.raises(FormatError, match=says):
+        kmcodec.decode(header + strip(b"\x00", header))
+
+
+def test_metadata_of_later_versions_is_ignored() -> None:
+    items = b"\x02" + b"\x05\x05\x05" + b"\xac\x02\x01\x48\x01" + b"\x06\x03\x03abc"
+    header = header_bytes(flags=b"\x02", metadata=items)
+    metadata = kmcodec.loads(header + strip(bytes([0b010_101_00]), header)).metadata
+    assert metadata == kmcodec.Metadata(dpi=(Fraction(300), Fraction(72)))
 
 
 def test_the_limit_of_metadata_is_on_what_it_claims_uncompressed(icon: kmcodec.IndexedImage) -> None:

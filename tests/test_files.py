@@ -7,11 +7,12 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kmcodec.files import check_target, open_binary, write_whole
+from kmcodec.files import check_target, folder_of, open_binary, write_whole
 
 
 def names_in(folder: Path) -> list[str]:
@@ -187,3 +188,23 @@ def test_whatever_a_backend_raises_is_an_error_of_the_file() -> None:
         write_whole("foo://bar", b"")
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'memory://missing'"):
         open_binary("memory://missing")
+
+
+def test_contents_that_come_in_parts_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"one"
+        raise ValueError("no more")
+
+    path = tmp_path / "a.kmc"
+    write_whole(path, iter([b"one", b"", b"two"]))
+    assert path.read_bytes() == b"onetwo"
+    with pytest.raises(ValueError, match="no more"):
+        write_whole(path, broken())
+    assert path.read_bytes() == b"onetwo"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_folder_of_a_file_to_come_is_the_nearest_there_is(tmp_path: Path) -> None:
+    assert folder_of(tmp_path / "a" / "b" / "c.kmc") == tmp_path
+    assert folder_of("/dev/null") is None
+    assert folder_of("memory://a/b.kmc") is None

@@ -199,9 +199,9 @@ def test_a_file_to_resume_from_that_is_something_else_is_named(folder: Path) -> 
     [
         ("skimage", [], "SSIM needs scikit-image; install it with: pip install 'kmcodec[measure]'"),
         (
-            "ssimulacra2",
+            "scipy",
             ["--metrics", "ssimulacra2"],
-            "SSIMULACRA2 needs ssimulacra2; install it with: pip install 'kmcodec[measure]'",
+            "SSIMULACRA2 needs SciPy; install it with: pip install 'kmcodec[measure]'",
         ),
         ("matplotlib", ["--plot", "a.png"], "plots need matplotlib; install it with: pip install 'kmcodec[measure]'"),
     ],
@@ -218,7 +218,7 @@ def test_a_missing_extra_is_one_sentence(folder: Path, module: str, arguments: l
 
 def test_psnr_alone_needs_no_extra(folder: Path) -> None:
     script = (
-        "import sys; sys.modules.update(dict.fromkeys(['skimage', 'ssimulacra2', 'matplotlib', 'oxipng']));"
+        "import sys; sys.modules.update(dict.fromkeys(['skimage', 'scipy', 'matplotlib', 'oxipng']));"
         f" from kmcodec.cli import main; main({['measure', 'one.png', *QUICK, '--metrics', 'psnr']!r})"
     )
     run = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, check=False)

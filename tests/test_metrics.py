@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,8 @@ from kmcodec.metrics import (
     ssim,
     ssimulacra2,
 )
+
+SAMPLES = Path(kmcodec.__file__).parent / "samples"
 
 
 def test_psnr_of_a_known_error() -> None:
@@ -137,6 +141,48 @@ def test_ssimulacra2_of_equal_pictures_is_100_and_falls_with_quality(photo: np.n
     assert 100 > scores[0] > 85 > scores[1] > 70 > scores[2] > 50
 
 
+def in_steps(pixels: np.ndarray) -> np.ndarray:
+    return pixels // 32 * 32 + 16
+
+
+def in_blocks(pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    return pixels[::2, ::2].repeat(2, 0).repeat(2, 1)[:height, :width]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "score"),
+    [
+        ("caps", in_steps, 2.726),
+        ("caps", in_blocks, 44.042),
+        ("flowers", in_steps, 68.945),  # 203 x 256: odd numbers
+        ("flowers", in_blocks, 16.143),
+        ("graph", in_steps, 69.818),
+        ("graph", in_blocks, -36.213),
+        ("window", in_steps, 11.309),
+        ("window", in_blocks, 50.000),
+    ],
+)
+def test_ssimulacra2_is_that_of_its_reference(
+    name: str, change: Callable[[np.ndarray], np.ndarray], score: float
+) -> None:
+    """Scores of the tool `ssimulacra2` of libjxl 0.11.2, as Debian 13 has it in libjxl-devtools."""
+    with Image.open(SAMPLES / f"{name}.png") as image:
+        pixels = np.asarray(image.convert("RGB"))[:, : 203 if name == "flowers" else None]
+    assert ssimulacra2(pixels, change(pixels)) == pytest.approx(score, abs=0.06)
+
+
+def test_ssimulacra2_of_small_pictures_is_that_of_its_reference() -> None:
+    """Scores published for libjxl's tool: https://github.com/imazen/ssimulacra2, reference_data.rs."""
+    ramp = np.repeat((np.arange(64) * 255 // 63).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    assert ssimulacra2(ramp, flat(128, 64)) == pytest.approx(-64.569, abs=0.1)
+    state, noise = 42, []
+    for _ in range(64 * 64 * 3):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        noise.append(state >> 33 & 255)
+    assert ssimulacra2(np.array(noise, np.uint8).reshape(64, 64, 3), flat(128, 64)) == pytest.approx(-47.336, abs=0.1)
+
+
 def test_all_metrics_see_alpha_on_black_and_on_white() -> None:
     clear = np.zeros((16, 16, 4), np.uint8)
     black, white = np.dstack([flat(0), flat(255)[..., 0]]), np.dstack([flat(255), flat(255)[..., 0]])
@@ -165,12 +211,13 @@ def test_metrics_of_windows_need_room_for_them(metric: object, side: int) -> Non
     [
         (ssim, "scikit-image", "skimage.metrics"),
         (ciede2000, "scikit-image", "skimage.color"),
-        (ssimulacra2, "ssimulacra2", "ssimulacra2"),
+        (ssimulacra2, "SciPy", "scipy.ndimage"),
     ],
 )
 def test_a_missing_library_is_named_with_the_remedy(
     metric: object, package: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "kmcodec.ssimulacra2", raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"needs {package}; install it with: pip install 'kmcodec\[measure\]'$"):
         metric(flat(0), flat(0))  # type: ignore[operator]

@@ -18,6 +18,7 @@ from kmcodec.errors import FormatError
 from kmcodec.format.frames import compress_symbols, expand_symbols
 from kmcodec.format.predicted import decode_predicted, encode_predicted
 from kmcodec.format.prediction import kernel, model
+from kmcodec.format.prediction.choice import all_parameters, fast_parameters, largest_parameters, likely_parameters
 from kmcodec.format.prediction.kernel import Flags, decode_flags, encode_flags
 from kmcodec.format.prediction.parameters import ContextSet, Parameters, parse_parameters
 from kmcodec.format.prediction.streams import Form, join_streams, split_streams
@@ -206,15 +207,28 @@ def test_without_a_compiler_one_warning_says_so() -> None:
         kmcodec.loads(data)
 
 
-@pytest.mark.parametrize("byte", [int(Parameters(s, b, p)) for s in ContextSet for b in (8, 20) for p in (False, True)])
+@pytest.mark.parametrize("byte", [int(Parameters(s, b, p)) for s in ContextSet for b in (8, 18) for p in (False, True)])
 def test_parameters_are_a_byte(byte: int) -> None:
     assert int(parse_parameters(byte)) == byte
 
 
-@pytest.mark.parametrize("byte", [0x06, 0x0F, 0xD0, 0xFF])
+@pytest.mark.parametrize("byte", [0x06, 0x0F, 0xB0, 0xFF])
 def test_a_byte_that_no_parameters_have_is_an_error(byte: int) -> None:
     with pytest.raises(FormatError, match="do not exist"):
         parse_parameters(byte)
+
+
+@pytest.mark.parametrize(("bits", "pixels"), [(8, 1), (9, 512), (18, 1 << 18)])
+def test_tables_have_no_more_lines_than_a_strip_has_pixels(bits: int, pixels: int) -> None:
+    assert Parameters(ContextSet.DEEP, bits).fit(pixels)
+    assert bits == 8 or not Parameters(ContextSet.DEEP, bits).fit(pixels - 1)
+
+
+@pytest.mark.parametrize("colors", [2, 5, 64, 256, 65536])
+@pytest.mark.parametrize("pixels", [1, 255, 256, 300, 511, 1000, 1 << 14, (1 << 14) + 1, 1 << 18, 3 << 20])
+def test_every_choice_of_the_encoder_fits_its_strip(pixels: int, colors: int) -> None:
+    choices = [all_parameters, fast_parameters, likely_parameters, largest_parameters]
+    assert all(parameters.fit(pixels) for choice in choices for parameters in choice(pixels, colors))
 
 
 @pytest.mark.parametrize("colors", [4, 16, 64, 256])

@@ -3,67 +3,105 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from kmcodec.batch.jobs import Job, Outcome
+from kmcodec.batch.large import Watch, encode_if_large
 from kmcodec.batch.perform import Converted, perform
 from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK, Storage
 from kmcodec.errors import ImageError
-from kmcodec.files import read_at_most
+from kmcodec.files import open_binary, read_at_most
 from kmcodec.format.container import SIGNATURE
 from kmcodec.images import Picture, read_picture
 from kmcodec.indexed import IndexedImage
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
-from kmcodec.rate_distortion import Trial, encode_for
+from kmcodec.rate_distortion import MOST_TRIALS, Trial, encode_for
+
+if TYPE_CHECKING:
+    from kmcodec.large.images import ImageSource
 
 
-def encode_job(
-    job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Callable[[Trial], None] | None = None
-) -> Outcome:
+def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watch = lambda _: None) -> Outcome:
     """
     Encode a picture; what goes wrong is in the outcome.
 
     Args:
         job: The job.
         storage: Where its files are.
-        watch: As of `encode_for`.
+        watch: Told what is being done, and how far it is.
     """
 
     def convert() -> Converted:
-        picture, size = open_picture(job.source, job.settings.max_pixels, storage)
+        file = open_file(job.source, storage)
+        if (large := encode_if_large(job, file.content, file.size, storage, watch)) is not None:
+            return large
+        picture = read_picture(file.read(), max_pixels=job.settings.max_pixels)
         indexed, data = _encoded(picture, job.settings, watch)
         warnings = _losses(picture, indexed, storage.shown(job.source))
-        return Converted(data, size, _figures(picture, indexed, len(data)), warnings)
+        return Converted(data, len(data), file.size, _figures(picture, indexed, len(data)), warnings)
 
     return perform(job, convert, storage, skip_larger=job.settings.skip_larger)
 
 
-def open_picture(name: str, max_pixels: int | None, storage: Storage) -> tuple[Picture, int]:
+@dataclass(frozen=True, eq=False)
+class ImageFile:
     """
-    Read a picture that is to be encoded.
+    An image file that is to be encoded.
 
-    Returns:
-        The picture, and the bytes of its file.
+    Attributes:
+        content: Its path, where it can be read again and again, or else its contents.
+        size: Bytes.
+    """
+
+    content: ImageSource
+    size: int
+
+    def read(self) -> bytes:
+        """Its contents. Raises LimitError for a file that is too long, and OSError."""
+        return _read(self.content, DISK) if isinstance(self.content, str) else self.content
+
+
+def open_file(name: str, storage: Storage) -> ImageFile:
+    """
+    Look at a file that is to be encoded.
 
     Raises:
-        ImageError: It is none, or damaged, too large, or a `.kmc` file already.
-        LimitError: The file is too long.
+        ImageError: It is a `.kmc` file already.
+        LimitError: It is too long to be read, and has to be.
         OSError: It cannot be read.
         ImportError: A URL, and what fsspec needs for it is not installed.
     """
-    with storage.open(name) as file:
-        data = read_at_most(file, DEFAULT_LIMITS.file_bytes)
-    if data.startswith(SIGNATURE):
+    path = storage.path(name)
+    content = path if path is not None else _read(name, storage)
+    if _beginning(content) == SIGNATURE:
         raise ImageError("a .kmc file already")
-    return read_picture(data, max_pixels=max_pixels), len(data)
+    return ImageFile(content, os.stat(content).st_size if isinstance(content, str) else len(content))  # noqa: PTH116
 
 
-def _encoded(
-    picture: Picture, settings: EncodeSettings, watch: Callable[[Trial], None] | None
-) -> tuple[IndexedImage, bytes]:
+def _read(name: str, storage: Storage) -> bytes:
+    with storage.open(name) as file:
+        return read_at_most(file, DEFAULT_LIMITS.file_bytes)
+
+
+def _beginning(content: ImageSource) -> bytes:
+    if isinstance(content, bytes):
+        return content[: len(SIGNATURE)]
+    with open_binary(content) as file:
+        return file.read(len(SIGNATURE))
+
+
+def _encoded(picture: Picture, settings: EncodeSettings, watch: Watch) -> tuple[IndexedImage, bytes]:
+    trials = 0
+
+    def count(trial: Trial) -> None:
+        nonlocal trials
+        trials += 1
+        watch(f"trial {trials}/{MOST_TRIALS}, {len(trial.data)} bytes, {trial.psnr_db:.2f} dB")
+
     try:
         return encode_for(
             settings.target,
@@ -73,7 +111,7 @@ def _encoded(
             coding=settings.coding,
             effort=settings.effort,
             threads=settings.threads,
-            watch=watch,
+            watch=count,
         )
     except (ValueError, RuntimeError) as error:  # too many colours for lossless; a target; no compiled kernel
         raise ImageError(str(error)) from error

@@ -13,13 +13,15 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-from kmcodec.batch.encoding import open_picture
+from kmcodec.batch.encoding import open_file
+from kmcodec.batch.large import Progress, open_if_large
 from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK
 from kmcodec.batch.streaming import DEFAULT_WINDOW, gather
 from kmcodec.errors import ImageError
+from kmcodec.images import read_picture
 from kmcodec.indexed import Palette
-from kmcodec.quantizer import Histogram, HistogramSum, histogram, palette_of
+from kmcodec.quantizer import ColorCounter, Histogram, HistogramSum, histogram, palette_of
 
 
 def shared_palette(
@@ -83,7 +85,13 @@ def check_shared(settings: EncodeSettings) -> None:
 def _histogram_of(source: str, *, max_pixels: int | None) -> Histogram | None:
     """The colours of a picture; None if it cannot be read."""
     try:
-        picture, _ = open_picture(source, max_pixels, DISK)
+        file = open_file(source, DISK)
+        rows = open_if_large(file.content, max_pixels, Progress(lambda _: None, ""))
+        if rows is None:
+            return histogram(read_picture(file.read(), max_pixels=max_pixels).pixels)
+        counter = ColorCounter(4 if rows.has_alpha else 3)
+        for block in rows:
+            counter.add(block)
+        return counter.histogram()
     except Exception:  # encoding it will say why
         return None
-    return histogram(picture.pixels)

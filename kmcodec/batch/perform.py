@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from kmcodec.batch.jobs import Job, Outcome, failed
 from kmcodec.batch.storage import Storage
-from kmcodec.files import FileVersion
+from kmcodec.files import Contents, FileVersion
 from kmcodec.sentences import sentence_of
+from kmcodec.streams import read_up_to
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +21,14 @@ class Converted:
 
     Attributes:
         data: Its contents.
+        size: Bytes of them.
         source_bytes: Bytes that were read for it.
         figures: Fields of `Outcome`.
         warnings: Those of `Outcome`.
     """
 
-    data: bytes
+    data: Contents
+    size: int
     source_bytes: int
     figures: dict[str, Any]
     warnings: tuple[str, ...] = ()
@@ -51,9 +54,9 @@ def perform(job: Job[Any], convert: Convert, storage: Storage, *, skip_larger: b
         is_there = _is_in_the_way(job, storage)  # first: its failure has no version, and so is tried again on resume
         version = storage.version(job.source)
         converted = convert()
-        is_skipped = skip_larger and len(converted.data) >= converted.source_bytes
+        is_skipped = skip_larger and converted.size >= converted.source_bytes
         if is_there and not is_skipped:
-            _check_same(job, converted.data, storage)
+            _check_same(job, converted, storage)
         elif not is_skipped:
             storage.write(job.target, converted.data, overwrite=job.settings.overwrite)
     except BrokenPipeError:  # nobody reads on: no fault of the file
@@ -69,7 +72,7 @@ def perform(job: Job[Any], convert: Convert, storage: Storage, *, skip_larger: b
         error=f"{storage.shown(job.target)}: not written, it would not be smaller" if is_skipped else None,
         settings=job.settings.hash,
         warnings=() if is_skipped else converted.warnings,
-        target_bytes=len(converted.data),
+        target_bytes=converted.size,
         **converted.figures,
     )
     return _finished(outcome, version or FileVersion(converted.source_bytes, ""), start)
@@ -86,10 +89,11 @@ def _is_in_the_way(job: Job[Any], storage: Storage) -> bool:
     return False
 
 
-def _check_same(job: Job[Any], data: bytes, storage: Storage) -> None:
+def _check_same(job: Job[Any], converted: Converted, storage: Storage) -> None:
     """Raise FileExistsError if the target has other contents."""
+    parts = (converted.data,) if isinstance(converted.data, bytes) else converted.data
     with storage.open(job.target) as file:
-        is_same = file.read(len(data) + 1) == data
+        is_same = all(read_up_to(file, len(part)) == part for part in parts) and not file.read(1)
     if not is_same:
         storage.check(job.target, overwrite=False)
 

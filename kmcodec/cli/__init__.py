@@ -15,19 +15,41 @@ from typing import NoReturn
 import click
 
 from kmcodec import __version__
+from kmcodec.cli.completion import completion
 from kmcodec.cli.console import flush_stdout, say_error, show_python_warnings_in_one_line
 from kmcodec.cli.decode import decode
 from kmcodec.cli.demo import demo
 from kmcodec.cli.encode import encode
+from kmcodec.cli.help import EXIT_CODES, Terms, write_examples, write_terms
 from kmcodec.cli.info import info
 from kmcodec.cli.jobs import Failure
 from kmcodec.cli.measure import measure
+from kmcodec.cli.mime import mime
 
 _PROGRAM = "kmcodec"
 
 
+EXAMPLES = (
+    ("Encode a picture, look at it, and decode it:", "kmcodec encode photo.png"),
+    ("", "kmcodec info photo.kmc"),
+    ("", "kmcodec decode photo.kmc -o again.png"),
+)
+_ENVIRONMENT: Terms = (
+    ("NO_COLOR", "No colours, whatever the terminal."),
+    ("COLUMNS", "The width of tables and help; that of the terminal if not set."),
+    ("TMPDIR", "Where temporary files of large pictures lie if the result is a pipe or a URL."),
+)
+
+
 class _InOrder(click.Group):
     """Lists its commands in the order in which they are needed, not by name."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what comes after the commands."""
+        write_examples(formatter, EXAMPLES)
+        write_terms(formatter, "Exit codes", EXIT_CODES)
+        write_terms(formatter, "Environment", _ENVIRONMENT)
+        super().format_epilog(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
@@ -41,14 +63,14 @@ def cli(context: click.Context) -> None:
     Store pictures of few colours in few bytes.
 
     A palette of K colours is found by k-means, every pixel becomes a label, labels are packed and compressed into a
-    .kmc file, and a decoder gives the picture back.
+    .kmc file, and a decoder gives the picture back. kmcodec COMMAND --help tells more of each command.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
 
 
-for _command in (encode, decode, info, measure, demo):
+for _command in (encode, decode, info, measure, demo, mime, completion):
     cli.add_command(_command)
 
 

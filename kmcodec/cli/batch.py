@@ -68,7 +68,7 @@ OPTION_NAMES = tuple(field.name for field in fields(Options))
 
 
 @dataclass(frozen=True)
-class Command:
+class Work:
     """
     What is done with each file.
 
@@ -90,7 +90,7 @@ class Command:
 STREAMS = StandardStreams()
 
 
-def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options, command: Command) -> None:
+def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options, work: Work) -> None:
     """
     Do all files of a plan and report on each; one that fails does not stop the others.
 
@@ -98,7 +98,7 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
         plan: The files.
         settings: How they are to be encoded or decoded.
         options: How to go about it.
-        command: What is done.
+        work: What is done.
 
     Raises:
         click.UsageError: Options make no sense.
@@ -107,7 +107,7 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
     """
     options.check(plan)
     is_batch = bool(plan.folders or options.log or options.dask or options.shared_palette)
-    report = _Report(command, options, is_batch=is_batch)
+    report = _Report(work, options, is_batch=is_batch)
     history = _history(options)
     try:
         with ExitStack() as stack:
@@ -121,7 +121,7 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
             if options.shared_palette:
                 settings = _with_shared_palette(plan, settings, workers, bar)
             jobs = _jobs(plan, settings, history, options, report)
-            _work_off(jobs, workers, command, options, report, bar)
+            _work_off(jobs, workers, work, options, report, bar)
     except Failure:
         report.finish()
         raise
@@ -130,7 +130,7 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
             raise
         report.finish()
         hint = "the same command with --resume goes on" if options.log else "with --log it could be resumed"
-        say_error(f"interrupted: {report.done} files are {command.past}; {hint}")
+        say_error(f"interrupted: {report.done} files are {work.past}; {hint}")
         sys.exit(_INTERRUPTED)
     report.finish()
     if report.failed:
@@ -156,8 +156,8 @@ class _Workers:
 class _Report:
     """Says what comes of each file, and sums it up."""
 
-    def __init__(self, command: Command, options: Options, *, is_batch: bool) -> None:
-        self._command, self._options, self._is_batch = command, options, is_batch
+    def __init__(self, work: Work, options: Options, *, is_batch: bool) -> None:
+        self._work, self._options, self._is_batch = work, options, is_batch
         self.append: Callable[[object], None] = lambda _: None
         self.done = self.failed = 0
         self._before = self._larger = self._others = 0
@@ -186,10 +186,10 @@ class _Report:
             self.done += 1
             if self._options.dry_run:
                 source, target = shown_input(outcome.source), shown_output(outcome.target)
-                self._say(outcome, f"would {self._command.verb} {source} to {target}")
+                self._say(outcome, f"would {self._work.verb} {source} to {target}")
             else:
                 saved = self._count_bytes(outcome)
-                self._say(outcome, self._command.line(outcome))
+                self._say(outcome, self._work.line(outcome))
         bar.finish_file(saved_bytes=saved)
 
     def finish(self) -> None:
@@ -237,7 +237,7 @@ class _Report:
         say(line, err=outcome.target == STDIO)
 
     def _summary(self) -> str:
-        parts = [f"{self.done} {'to ' + self._command.verb if self._options.dry_run else self._command.past}"]
+        parts = [f"{self.done} {'to ' + self._work.verb if self._options.dry_run else self._work.past}"]
         counts = {
             "would not be smaller": self._larger,
             "done before": self._before,
@@ -377,7 +377,7 @@ def _remembered(job: Job[Any], history: History, options: Options) -> Remembered
 def _work_off(
     jobs: Iterator[Job[Any] | Outcome],
     workers: _Workers,
-    command: Command,
+    work: Work,
     options: Options,
     report: _Report,
     bar: FilesBar,
@@ -386,14 +386,14 @@ def _work_off(
         if isinstance(job, Outcome):
             return job
         bar.start_file(shown_input(job.source))
-        return _tried(job) if options.dry_run else command.work_here(job)
+        return _tried(job) if options.dry_run else work.work_here(job)
 
     if workers.executor is None or options.dry_run:
         _take_all((here(job) for job in jobs), options, report, bar)
         return
     from kmcodec.batch.streaming import WorkersLostError, stream
 
-    outcomes = stream(command.work, jobs, executor=workers.executor, window=workers.window)
+    outcomes = stream(work.work, jobs, executor=workers.executor, window=workers.window)
     try:
         _take_all(outcomes, options, report, bar)
     except WorkersLostError as error:

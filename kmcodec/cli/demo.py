@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import Failure
 
 _COLORS = (4, 16, 64, 256)
 
 
-@click.command()
+@click.command(cls=Command, examples=[("See it work:", "kmcodec demo")])
 def demo() -> None:
     """
     Encode sample pictures, decode them, and show size against quality.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmcodec.cli import options as common
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import STDIO, Kind, Plan, failures_of, read_bytes, shown_input, shown_output
 from kmcodec.folders import image_endings
 from kmcodec.limits import Limits
@@ -19,7 +20,31 @@ if TYPE_CHECKING:
 _KIND = Kind(".kmc", image_endings, "images")
 
 
-@click.command()
+SUBJECTS = {
+    "Size and likeness": ("colors", "quality", "psnr_db", "max_bytes", "rdo", "lossless"),
+    "Colours": ("space", "dither", "dither_strength", "keep", "rare", "palette", "shared_palette"),
+    "Coding": ("effort", "coding", "threads"),
+    "Output": ("output", "directory", "overwrite", "skip_larger", "as_json", "quiet"),
+    "Many files": common.MANY,
+}
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("256 colours, beside the picture:", "kmcodec encode photo.png"),
+        ("64 colours, for the eye rather than for PSNR:", "kmcodec encode photo.png -o a.kmc -k 64 --space oklab"),
+        ("Good enough, and as small as that can be:", "kmcodec encode photo.png -o b.kmc --quality 60"),
+        ("The best picture in 20000 bytes:", "kmcodec encode photo.png -o c.kmc --max-bytes 20000"),
+        ("Without loss, up to 65536 colours:", "kmcodec encode photo.png -o d.kmc --lossless"),
+        ("Many pictures, into a folder:", "kmcodec encode *.png -d small"),
+        ("A folder and those below, in a way that can be resumed:", "kmcodec encode . -d all -r --log all.jsonl"),
+        ("Pictures that share a palette:", "kmcodec encode *.png -d sprites --shared-palette -k 32"),
+        ("From one program to the next:", "kmcodec encode - <photo.png >e.kmc"),
+    ],
+    subjects=SUBJECTS,
+    environment=[common.TMPDIR],
+)
 @common.inputs
 @common.of_target
 @common.of_colors
@@ -59,16 +84,9 @@ def encode(
     pixel, PSNR and time. Of a folder those files are taken whose ending is an image's; with -d they keep their places
     in it.
 
-    \b
-    kmcodec encode photo.png
-    kmcodec encode --quality 60 *.png -d small
-    kmcodec encode --max-bytes 20000 photo.png
-    kmcodec encode -k 64 --space oklab --dither floyd-steinberg photo.png
-    kmcodec encode - <photo.png >photo.kmc
-    kmcodec encode photos -d small --recursive --log small.jsonl
-    kmcodec encode photos -d small --recursive --log small.jsonl --resume
-    kmcodec encode sprites --shared-palette -k 32
-    kmcodec encode s3://bucket/photos/ -d s3://bucket/small/ --dask tcp://scheduler:8786
+    A PNG, TIFF or JPEG of more than 33554432 pixels is read, reduced and coded in blocks of rows, if pyvips is
+    installed (pip install 'kmcodec[large]'): memory does not grow with its height, and labels wait on the disk, a byte
+    or two a pixel.
     """
 
     if palette == STDIO and STDIO in inputs:
@@ -79,8 +97,8 @@ def encode(
 
     options = batch.Options(**{name: given.pop(name) for name in batch.OPTION_NAMES})
     settings = _settings(given, palette, shared=options.shared_palette)
-    command = batch.Command("encode", "encoded", encode_job, _encode_here, _line)
-    batch.run(plan, settings, options, command)
+    work = batch.Work("encode", "encoded", encode_job, _encode_here, _line)
+    batch.run(plan, settings, options, work)
 
 
 def _settings(given: dict[str, Any], palette: str | None, *, shared: bool) -> EncodeSettings:
@@ -122,17 +140,8 @@ def _encode_here(job: Job[EncodeSettings]) -> Outcome:
     from kmcodec.batch.encoding import encode_job
     from kmcodec.cli.batch import STREAMS
     from kmcodec.cli.console import show_step
-    from kmcodec.rate_distortion import MOST_TRIALS, Trial
 
-    trials = 0
-
-    def watch(trial: Trial) -> None:
-        nonlocal trials
-        trials += 1
-        progress = f"trial {trials}/{MOST_TRIALS}, {len(trial.data)} bytes, {trial.psnr_db:.2f} dB"
-        show_step(f"{shown_input(job.source)}: {progress}")
-
-    return encode_job(job, storage=STREAMS, watch=watch)
+    return encode_job(job, storage=STREAMS, watch=lambda step: show_step(f"{shown_input(job.source)}: {step}"))
 
 
 def _line(outcome: Outcome) -> str:

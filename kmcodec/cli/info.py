@@ -9,20 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmcodec.batch.large import limits_for
 from kmcodec.cli import options
 from kmcodec.cli.console import say, say_warning
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
-from kmcodec.limits import Limits
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
     from kmcodec.indexed import Palette
 
 
-@click.command()
-@click.argument("file", metavar="FILE")
+@click.command(
+    cls=Command,
+    examples=[
+        ("Size, colours, coding, metadata:", "kmcodec info photo.kmc"),
+        ("The palette, a colour a line:", "kmcodec info photo.kmc --palette"),
+        ("The palette for GIMP, or for other pictures:", "kmcodec info photo.kmc --palette-out photo.gpl"),
+    ],
+)
+@click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--palette", "with_palette", is_flag=True, help="Show the palette, a colour a line; in JSON, as well.")
-@click.option("--palette-out", metavar="OUT", help="Write the palette as one of GIMP (.gpl); - is standard output.")
+@click.option(
+    "--palette-out",
+    metavar="OUT",
+    type=click.Path(),
+    help="Write the palette as one of GIMP (.gpl); - is standard output.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the bytes of every strip.")
 @options.max_pixels
@@ -34,11 +47,6 @@ def info(
 
     FILE may be - for standard input. The header is checked, and that the file is as long as it should be; the pixels
     are not decoded.
-
-    \b
-    kmcodec info photo.kmc
-    kmcodec info photo.kmc --palette
-    kmcodec info photo.kmc --palette-out photo.gpl
     """
     if palette_out is not None and (with_palette or as_json):
         raise click.UsageError(f"--palette-out shows nothing: leave out {'--json' if as_json else '--palette'}")
@@ -47,7 +55,7 @@ def info(
     from kmcodec.format import KmcFile
 
     with failures_of(file), open_input(file) as stream:
-        opened = KmcFile(stream, limits=Limits(pixels=max_pixels))
+        opened = KmcFile(stream, limits=limits_for(max_pixels))
         header, palette = opened.header, opened.palette
     if palette_out is not None:
         with failures_of(palette_out):
@@ -110,7 +118,7 @@ def _fields(header: Header) -> dict[str, Any]:
         "header_bytes": len(header.encoded),
         "palette_bytes": len(header.stored_palette),
         "metadata": [
-            {"kind": item.kind.name.lower(), "bytes": item.size, "stored_bytes": len(item.stored)}
+            {"kind": _kind_name(item.kind), "bytes": item.size, "stored_bytes": len(item.stored)}
             for item in header.metadata
         ],
         "header_crc32": header.check[::-1].hex(),
@@ -130,6 +138,12 @@ def _parameters(header: Header) -> dict[str, Any]:
         "table_bits": parameters.table_bits,
         "flag_streams": parameters.streams,
     }
+
+
+def _kind_name(kind: int) -> str:
+    from kmcodec.format.container import MetadataKind
+
+    return MetadataKind(kind).name.lower() if kind in set(MetadataKind) else f"unknown kind {kind}"
 
 
 def _table(fields: dict[str, Any]) -> str:

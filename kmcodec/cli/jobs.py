@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,7 +17,7 @@ import click
 
 from kmcodec.batch.storage import DISK, Disk
 from kmcodec.cli.console import flush_stdout
-from kmcodec.files import FileVersion, is_url, open_binary, read_at_most
+from kmcodec.files import Contents, FileVersion, is_url, open_binary, read_at_most
 from kmcodec.folders import Listing, ending_of, is_folder, joined, walk
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.sentences import printable, sentence_of
@@ -208,12 +208,20 @@ class StandardStreams(Disk):
         """As `Storage.open`."""
         return open_input(name)
 
+    def path(self, name: str) -> str | None:
+        """As `Storage.path`."""
+        return None if name == STDIO else super().path(name)
+
+    def folder(self, name: str) -> Path | None:
+        """As `Storage.folder`."""
+        return None if name == STDIO else super().folder(name)
+
     def check(self, name: str, *, overwrite: bool) -> None:
         """As `Storage.check`."""
         if name != STDIO:
             super().check(name, overwrite=overwrite)
 
-    def write(self, name: str, data: bytes, *, overwrite: bool) -> None:
+    def write(self, name: str, data: Contents, *, overwrite: bool) -> None:
         """As `Storage.write`."""
         write_output(name, data, overwrite=overwrite)
 
@@ -263,10 +271,10 @@ def read_bytes(name: str, limit: int | None = DEFAULT_LIMITS.file_bytes) -> byte
         return read_at_most(file, limit)
 
 
-def write_output(target: str, data: bytes, *, overwrite: bool) -> None:
+def write_output(target: str, data: Contents, *, overwrite: bool) -> None:
     """Write a file, in a folder that is made if need be, or standard output. Raises OSError if it fails."""
     if target == STDIO:
-        _write_stdout(data)
+        _write_stdout((data,) if isinstance(data, bytes) else data)
     else:
         DISK.write(target, data, overwrite=overwrite)
 
@@ -355,11 +363,12 @@ def _file_key(name: str) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
-def _write_stdout(data: bytes) -> None:
-    rest = memoryview(data)
+def _write_stdout(parts: Iterable[bytes]) -> None:
     try:
-        while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
-            rest = rest[sys.stdout.buffer.write(rest) :]
+        for part in parts:
+            rest = memoryview(part)
+            while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
+                rest = rest[sys.stdout.buffer.write(rest) :]
         flush_stdout()
     except BrokenPipeError:
         raise

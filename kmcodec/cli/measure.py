@@ -13,6 +13,7 @@ import click
 
 from kmcodec.cli import options as common
 from kmcodec.cli.console import progress_of, say, say_error, say_warning
+from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, write_output
 from kmcodec.files import check_target
 
@@ -58,8 +59,37 @@ class _Names(click.ParamType[Any]):
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value)
 
 
-@click.command()
-@click.argument("inputs", metavar="IMAGE...", nargs=-1)
+_CODECS = (
+    ("png", "Pillow, optimize."),
+    ("png8", "Pillow's median cut, optimize."),
+    ("pngquant", "Without dithering, as it lowers every metric; then oxipng level 4."),
+    ("pngquant-dither", "The same with its usual dithering."),
+    ("webp-lossless", "Pillow, method 6, quality 100."),
+    ("jxl-lossless", "cjxl -d 0 -e 7."),
+    ("jpeg", "Pillow, 4:2:0, optimize, progressive."),
+    ("webp", "Pillow, method 6."),
+    ("avif", "Pillow, 4:2:0, speed 6."),
+    ("jxl", "cjxl -q, -e 7."),
+)
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("The pictures that come with kmcodec:", "kmcodec measure --samples -k 8 --peers png8"),
+        ("One's own, as a page to look at:", "kmcodec measure photo.png --peers png8 --html a.html"),
+        ("Some settings, and no other codec:", "kmcodec measure photo.png -k 9 --rdo 0,50 --peers none"),
+        ("A long sweep that may be interrupted:", 'kmcodec measure "*.png" --peers none --resume a.jsonl'),
+    ],
+    subjects={
+        "Settings of kmcodec": ("colors", "rdo", "quality", "effort"),
+        "What is measured": ("with_samples", "peers", "peer_quality", "metrics"),
+        "Work": ("jobs", "resume", "files", "max_pixels"),
+        "Reports": ("csv", "json", "plot", "html", "views", "reference", "overwrite"),
+    },
+    tables={"Codecs, and how they run": _CODECS},
+)
+@click.argument("inputs", metavar="IMAGE...", nargs=-1, type=click.Path())
 @click.option("--samples", "with_samples", is_flag=True, help="Measure the pictures that come with kmcodec, too.")
 @click.option(
     "-k", "--colors", metavar="N,N,...", type=_Numbers(int), help="Numbers of colours; 8,16,32,64,128,256 if not given."
@@ -80,7 +110,7 @@ class _Names(click.ParamType[Any]):
     "--peers",
     metavar="NAME,NAME,...",
     type=_Names(),
-    help="Codecs to compare with, or none, or all; see above. All but pngquant-dither if not given.",
+    help="Codecs to compare with, or none, or all; see below. All but pngquant-dither if not given.",
 )
 @click.option(
     "--peer-quality",
@@ -92,7 +122,7 @@ class _Names(click.ParamType[Any]):
     "--metrics",
     metavar="NAME,NAME,...",
     type=_Names(),
-    help="Of psnr, ssim, ciede2000 and ssimulacra2, or all. All but ssimulacra2, which is slow, if not given.",
+    help="Of psnr, ssim, ciede2000 and ssimulacra2, or all. All but ssimulacra2 if not given.",
 )
 @click.option(
     "-e", "--effort", metavar="1..9", type=click.IntRange(1, 9), default=5, show_default=True, help="Of kmcodec."
@@ -106,12 +136,26 @@ class _Names(click.ParamType[Any]):
     show_default=True,
     help="Processes at work. Several are done sooner; the times they tell are longer.",
 )
-@click.option("--resume", metavar="F.jsonl", help="Append every record to this file, and take from it what is there.")
+@click.option(
+    "--resume",
+    metavar="F.jsonl",
+    type=click.Path(),
+    help="Append every record to this file, and take from it what is there.",
+)
 @click.option("--files", metavar="DIR", type=click.Path(file_okay=False), help="Keep the encoded files here.")
-@click.option("--csv", metavar="F", help="Write all records as CSV; - is standard output, instead of the table.")
-@click.option("--json", metavar="F", help="Write records, means and BD-rates as JSON; - is standard output.")
-@click.option("--plot", metavar="F.png|F.svg", help="Draw the curves.")
-@click.option("--html", metavar="F", help="Write one page with curves, table, and the pictures to be compared.")
+@click.option(
+    "--csv",
+    metavar="F",
+    type=click.Path(),
+    help="Write all records as CSV; - is standard output, instead of the table.",
+)
+@click.option(
+    "--json", metavar="F", type=click.Path(), help="Write records, means and BD-rates as JSON; - is standard output."
+)
+@click.option("--plot", metavar="F.png|F.svg", type=click.Path(), help="Draw the curves.")
+@click.option(
+    "--html", metavar="F", type=click.Path(), help="Write one page with curves, table, and the pictures to be compared."
+)
 @click.option(
     "--views", metavar="NAME,...", type=_Names(), help="Codecs whose pictures the page has; all if not given."
 )
@@ -128,27 +172,8 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
 
     Each picture is encoded by kmcodec, and by the codecs one would use instead, at many settings; decoded; and
     compared with the original. IMAGE is a file, a folder, for all images in it and below, or a quoted pattern. Several
-    pictures are summed up by means, and by BD-rates: bytes at equal quality. Pictures are encoded without metadata.
-
-    \b
-    kmcodec measure --samples
-    kmcodec measure photos --jobs 2 --html report.html --plot curves.png
-    kmcodec measure map.png -k 16,64,256 --rdo 0,50 --peers pngquant,webp
-    kmcodec measure "shots/**/*.png" --metrics all --resume state.jsonl
-
-    The codecs, and how they run; one that is not installed is named:
-
-    \b
-    png              Pillow, optimize
-    png8             Pillow's median cut, optimize
-    pngquant         without dithering, as it lowers every metric; then oxipng level 4
-    pngquant-dither  the same with its usual dithering
-    webp-lossless    Pillow, method 6, quality 100
-    jxl-lossless     cjxl -d 0 -e 7
-    jpeg             Pillow, 4:2:0, optimize, progressive
-    webp             Pillow, method 6
-    avif             Pillow, 4:2:0, speed 6
-    jxl              cjxl -q, -e 7
+    pictures are summed up by means, and by BD-rates: bytes at equal quality. Pictures are encoded without metadata. A
+    codec that is not installed is named.
     """
     if not inputs and not with_samples:
         raise click.UsageError("name pictures to measure, or use --samples")

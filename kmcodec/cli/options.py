@@ -11,7 +11,10 @@ from kmcodec.limits import DEFAULT_LIMITS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-inputs = click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+inputs = click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=click.Path())
+
+TMPDIR = ("TMPDIR", "Where temporary files of large pictures lie if the result is a pipe or a URL; else beside it.")
+"""For the help of commands that have those."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Report as JSON, one object a line.")
 
@@ -21,11 +24,12 @@ max_pixels = click.option(
     type=click.IntRange(min=1),
     default=DEFAULT_LIMITS.pixels,
     show_default=True,
-    help="Refuse larger pictures.",
+    help="Refuse larger pictures, for the time, memory and disk that they take. Beyond 33554432 pixels they are taken"
+    " in blocks of rows, where that can be, and memory does not grow with their height.",
 )
 
 _of_output = (
-    click.option("-o", "--output", metavar="OUT", help="File to write; - is standard output."),
+    click.option("-o", "--output", metavar="OUT", type=click.Path(), help="File to write; - is standard output."),
     click.option(
         "-d",
         "--directory",
@@ -86,6 +90,7 @@ _of_colors = (
     click.option(
         "--palette",
         metavar="FILE",
+        type=click.Path(),
         help="Use the palette of a file: of GIMP (.gpl), a .kmc file, or an image; of one without,"
         " it is all colours. It is stored whole, in its order.",
     ),
@@ -168,6 +173,10 @@ def of_output(command: _Command) -> _Command:
     for option in reversed(_of_output):
         command = option(command)
     return command
+
+
+MANY = ("recursive", "jobs", "log", "resume", "retry_failed", "dry_run", "fail_fast", "dask")
+"""Names of parameters that are about many files."""
 
 
 def of_many(command: _Command) -> _Command:

@@ -1,5 +1,5 @@
 """
-The header of a `.kmc` file: its definition, and a plain dataclass made from it at once.
+The header of a `.kmc` file (spec §3): its definition, and a plain dataclass made from it at once.
 
 Integers are little-endian; sizes are LEB128 (seven bits a byte, least significant first, bit 7 set on all but the last
 byte), in their shortest form and below 2³². The header ends with its CRC-32, so no field of it can be damaged unseen.
@@ -28,15 +28,19 @@ SIGNATURE = b"\x89KMC"
 VERSION = 1
 
 MIN_STRIP_PIXELS = 1 << 14
-"""Fewest pixels of a strip that is not the only one: so the index stays small against the picture it claims."""
+"""Fewest pixels of a strip that is not the only one (spec §3.4): the index stays small against the picture claimed."""
 
 MAX_STRIP_PIXELS = 1 << 22
 """Most pixels of a strip of more than one row: what a decoder may have to hold beside the picture."""
+
+LAST_OPTIONAL_KIND = 127
+"""Metadata of unknown kinds is ignored up to here; beyond, a picture cannot be understood without it."""
 
 _HAS_ALPHA = 1
 _HAS_METADATA = 2
 _CHECK_BYTES = 4
 _LONGEST_SIZE = 5
+_MOST_ITEMS = 255
 
 
 class Coding(IntEnum):
@@ -47,24 +51,25 @@ class Coding(IntEnum):
 
 
 class MetadataKind(IntEnum):
-    """What an item of metadata is. Items are in ascending order, at most one of a kind."""
+    """What an item of metadata is, as far as this version knows. Kinds ascend, and none is there twice."""
 
     ICC = 1
     EXIF = 2
     XMP = 3
     TEXT = 4
+    DENSITY = 5
 
 
 @dataclass(frozen=True)
 class MetadataItem:
     """
     Attributes:
-        kind: What it is.
+        kind: What it is: one of `MetadataKind`, or of a later version and up to `LAST_OPTIONAL_KIND`.
         size: Its bytes, uncompressed.
         stored: The same as `frames.store` left them.
     """
 
-    kind: MetadataKind
+    kind: int
     size: int
     stored: bytes
 
@@ -239,16 +244,20 @@ def _parse(stream: BytesIO, limits: Limits) -> Header:
 def _parse_metadata(stream: BytesIO, limits: Limits) -> tuple[MetadataItem, ...]:
     """Item by item, so that nothing is read that a rule or a limit forbids."""
     count = _size.parse_stream(stream)
-    if not 1 <= count <= len(MetadataKind):
-        raise FormatError(f"{count} items of metadata, where its flag announces 1 to {len(MetadataKind)}")
+    if not 1 <= count <= _MOST_ITEMS:
+        raise FormatError(f"{count} items of metadata, where its flag announces 1 to {_MOST_ITEMS}")
     items: list[MetadataItem] = []
     for _ in range(count):
         item = _item.parse_stream(stream)
-        if item.kind not in set(MetadataKind) or (items and item.kind <= items[-1].kind):
-            raise FormatError(f"metadata of kind {item.kind}: kinds are 1 to 4, each at most once, in ascending order")
+        if item.kind <= (items[-1].kind if items else 0):
+            raise FormatError(
+                f"metadata of kind {item.kind}: kinds are from 1 on, each at most once, in ascending order"
+            )
+        if item.kind > LAST_OPTIONAL_KIND:
+            raise UnsupportedError(f"metadata of kind {item.kind}, which this kmcodec would have to understand")
         _check_limit(item.size + sum(earlier.size for earlier in items), limits.metadata_bytes, "bytes of metadata")
-        kind = MetadataKind(item.kind)
-        items.append(MetadataItem(kind, item.size, _parse_bytes(stream, item.stored_size, item.size, kind.name)))
+        stored = _parse_bytes(stream, item.stored_size, item.size, f"metadata of kind {item.kind}")
+        items.append(MetadataItem(item.kind, item.size, stored))
     return tuple(items)
 
 
@@ -274,7 +283,6 @@ def _check_picture(picture: construct.Container) -> None:
         raise FormatError(f"{picture.width} × {picture.height} pixels: width and height must be at least 1")
     if colors > MAX_COLORS:
         raise FormatError(f"{colors} colours, more than {MAX_COLORS}")
-    _check_parameter(Coding(picture.coding), picture.parameter, colors)
     if not 1 <= picture.strip_height <= picture.height:
         raise FormatError(f"strips of {picture.strip_height} rows in a picture of {picture.height}")
     if picture.strip_height > 1 and colors > 1 and picture.strip_height * picture.width > MAX_STRIP_PIXELS:
@@ -283,13 +291,16 @@ def _check_picture(picture: construct.Container) -> None:
         raise FormatError(f"strips of less than {MIN_STRIP_PIXELS} pixels")
     if bits_for(colors) == 0 and picture.strip_height != picture.height:
         raise FormatError("a picture of one colour has no strips; its strip height must be its height")
+    _check_parameter(Coding(picture.coding), picture.parameter, colors, picture.width * picture.strip_height)
 
 
-def _check_parameter(coding: Coding, parameter: int, colors: int) -> None:
+def _check_parameter(coding: Coding, parameter: int, colors: int, strip_pixels: int) -> None:
     if coding is Coding.PREDICTED:
         if colors == 1:
             raise FormatError("predicted coding of one colour")
-        parse_parameters(parameter)
+        parameters = parse_parameters(parameter)
+        if not parameters.fit(strip_pixels):
+            raise FormatError(f"tables of 2^{parameters.table_bits} lines for strips of {strip_pixels} pixels")
     elif parameter not in widths_for(colors):
         wanted = " or ".join(map(str, widths_for(colors)))
         raise FormatError(f"{parameter} bits per label; {colors} colours take {wanted}")

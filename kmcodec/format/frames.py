@@ -1,5 +1,5 @@
 """
-Bounded zstd: the only place that touches the zstandard package.
+Bounded zstd (spec §2.5): the only place that touches the zstandard package.
 
 Data is stored as it is, or as one zstd frame without its magic number where that is smaller. The reader knows the size
 that must come out, so the length of what is stored tells which of the two it is. Nothing is allocated before the size
@@ -14,6 +14,14 @@ import zstandard
 from kmcodec.errors import FormatError
 
 _MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
+
+_MOST_WINDOW = 1 << 27
+"""Of stored data: what zstd's decoders take by default."""
+
+_SINGLE_SEGMENT = 0x20
+_FORBIDDEN = 0x1F  # dictionary, checksum, and two bits without meaning
+
+_RLE_BLOCK = 1
 
 _WINDOW = 1 << 20
 _FRAME_HEADER = b"\x00\x50"
@@ -79,11 +87,27 @@ def expand_symbols(blocks: bytes, limit: int) -> bytes:
     Raises:
         FormatError: The blocks are damaged, or hold more than `limit` bytes.
     """
+    if _end_of_blocks(blocks) != len(blocks):
+        raise FormatError("its zstd blocks are damaged: the last ends elsewhere than the stream")
     decompressor = zstandard.ZstdDecompressor(format=_MAGICLESS, max_window_size=_WINDOW)
     try:
-        return decompressor.decompress(_FRAME_HEADER + blocks, max_output_size=limit, allow_extra_data=False)
+        return decompressor.decompress(_FRAME_HEADER + blocks, max_output_size=limit)
     except zstandard.ZstdError as error:
         raise FormatError(f"its zstd blocks are damaged, or hold too much ({error})") from None
+
+
+def _end_of_blocks(blocks: bytes) -> int:
+    """
+    Where the last block ends (RFC 8878, 3.1.1.2; spec §8.2).
+
+    zstandard's `allow_extra_data=False` lets bytes after a frame pass where less comes out than is allowed to.
+    """
+    position, last = 0, False
+    while not last:
+        header = int.from_bytes(blocks[position : position + 3], "little")
+        last = bool(header & 1) or position >= len(blocks)
+        position += 3 + (1 if header >> 1 & 3 == _RLE_BLOCK else header >> 3)
+    return position
 
 
 def _compress_headerless(data: bytes, options: dict[str, int]) -> bytes:
@@ -110,10 +134,19 @@ def unstore(stored: bytes, size: int, *, what: str) -> bytes:
     if len(stored) > size:
         raise FormatError(f"{what}: stored in {len(stored)} bytes, more than the {size} it holds")
     try:
-        claimed = zstandard.get_frame_parameters(stored, format=_MAGICLESS).content_size
-        if claimed != size:
-            raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but claims {claimed}")
+        _check_frame(stored, size, what)
         # zstandard's contexts are not safe to share between threads; a new one costs a microsecond
         return zstandard.ZstdDecompressor(format=_MAGICLESS).decompress(stored, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError(f"{what}: its zstd frame is damaged ({error})") from None
+
+
+def _check_frame(frame: bytes, size: int, what: str) -> None:
+    """The rules of spec §2.5 that zstd does not know."""
+    parameters = zstandard.get_frame_parameters(frame, format=_MAGICLESS)
+    if frame[0] & _FORBIDDEN:
+        raise FormatError(f"{what}: its zstd frame has a dictionary, a checksum or unknown bits ({frame[0]:#04x})")
+    if parameters.content_size != size:
+        raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but claims {parameters.content_size}")
+    if not frame[0] & _SINGLE_SEGMENT and parameters.window_size > _MOST_WINDOW:
+        raise FormatError(f"{what}: its zstd frame needs a window of {parameters.window_size} bytes")

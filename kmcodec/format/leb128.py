@@ -1,4 +1,4 @@
-"""Unsigned integers below 2³² in as few bytes as possible: seven bits a byte, the least significant first."""
+"""Unsigned integers below 2³² (spec §2.3): seven bits a byte, the least significant first, in as few as possible."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Labels in a fixed number of bits each, most significant bit first.
+Labels in a fixed number of bits each, most significant bit first (spec §7).
 
 Labels of a strip follow one another without regard to rows; only the last byte is padded, with zero bits. Eight
 divided by the greatest common divisor of 8 and the width is the number of labels that fill whole bytes: such groups

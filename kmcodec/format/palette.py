@@ -1,5 +1,5 @@
 """
-The palette as bytes: channel by channel, each as differences from one colour to the next, modulo 256.
+The palette as bytes (spec §4): channel by channel, each as differences from one colour to the next, modulo 256.
 
 In a palette in tree order neighbours are alike, so the differences are small, and zstd finds them easier to store.
 """

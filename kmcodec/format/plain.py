@@ -1,4 +1,4 @@
-"""Plain coding of a strip: labels packed at a fixed width, then stored as they are or as one zstd frame."""
+"""Plain coding of a strip (spec §7): labels packed at a fixed width, then stored as they are or as one zstd frame."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Predicted coding of a strip: labels guessed bit by bit, and the flags of wrong guesses compressed."""
+"""Predicted coding of a strip (spec §8): labels guessed bit by bit, and the flags of wrong guesses compressed."""
 
 from __future__ import annotations
 
-from kmcodec.errors import FormatError
+from kmcodec.errors import FormatError, UnsupportedError
 from kmcodec.format.packing import bits_for
 from kmcodec.format.prediction.kernel import STREAMS, decode_flags, encode_flags
-from kmcodec.format.prediction.parameters import Parameters
+from kmcodec.format.prediction.parameters import MAX_WIDTH, Parameters
 from kmcodec.format.prediction.streams import join_streams, split_streams
 from kmcodec.indexed import Labels, Palette
 
@@ -37,7 +37,10 @@ def decode_predicted(
 
     Raises:
         FormatError: The payload is damaged.
+        UnsupportedError: The rows are longer than `MAX_WIDTH`.
     """
+    if shape[1] > MAX_WIDTH:
+        raise UnsupportedError(f"predicted rows of {shape[1]} pixels; this kmcodec reads up to {MAX_WIDTH}")
     most_flags = shape[0] * shape[1] * (bits_for(len(palette)) + 1)
     try:
         streams = split_streams(payload, parameters.streams, most_flags)

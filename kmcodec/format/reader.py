@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
 
+from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.errors import FormatError, LimitError, TruncatedError
 from kmcodec.expand import expand_labels
 from kmcodec.format.container import Coding, Header, parse_header
-from kmcodec.format.cores import run_on_cores
+from kmcodec.format.cores import available_cores, run_on_cores
 from kmcodec.format.metadata import decode_metadata
 from kmcodec.format.palette import decode_palette
 from kmcodec.format.plain import decode_plain
@@ -117,13 +118,31 @@ class KmcFile:
         Raises:
             DecodeError: A strip is damaged.
         """
-        labels = np.empty((self.header.height, self.header.width), label_dtype(self.header.colors))
+        return self.read_labels(0, self.header.height)
+
+    def read_labels(self, start: int, stop: int) -> Labels:
+        """As `labels`, of rows start to stop − 1; errors as of `read_rows`."""
+        self._check_rows(start, stop)
+        labels = np.empty((stop - start, self.header.width), label_dtype(self.header.colors))
 
         def put(rows: slice, decoded: Labels) -> None:
             labels[rows] = decoded
 
-        self._decode_rows(0, self.header.height, put)
+        self._decode_rows(start, stop, put)
         return labels
+
+    def row_blocks(self) -> Iterator[range]:
+        """
+        All rows, as many at a time as are read best: with `read_rows`, a picture passes through little memory.
+
+        A block is of whole strips, one for each thread, or of some megapixels where strips are small.
+        """
+        height, strip_height = self.header.height, self.header.strip_height
+        if not self.header.strip_count:  # one colour: rows cost nothing
+            strip_height = 1
+        strips = max(self._threads or available_cores(), BLOCK_PIXELS // (strip_height * self.header.width))
+        for top in range(0, height, strips * strip_height):
+            yield range(top, min(top + strips * strip_height, height))
 
     def _check_rows(self, start: int, stop: int) -> None:
         if not 0 <= start < stop <= self.header.height:

@@ -1,5 +1,6 @@
 """
-Strips: runs of rows that are coded and decoded alone, so on all cores, and so that any rows are two reads away.
+Strips (spec §6): runs of rows that are coded and decoded alone, so on all cores, and so that any rows are two reads
+away.
 
 The last four bytes of a strip are a CRC-32 of the header's check, the strip's number and its payload: a damaged,
 exchanged or foreign strip is found, at the price of a pass over compressed bytes. (zstd's own checksum is of the

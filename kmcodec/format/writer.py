@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from kmcodec.format.container import Coding, Header, encode_header
-from kmcodec.format.cores import run_on_cores
+from kmcodec.format.cores import map_on_cores
 from kmcodec.format.frames import store
 from kmcodec.format.metadata import encode_metadata
 from kmcodec.format.packing import pack_labels, widths_for
 from kmcodec.format.palette import encode_palette
 from kmcodec.format.plain import encode_plain
 from kmcodec.format.predicted import encode_predicted
-from kmcodec.format.prediction.choice import SMALL_PIXELS, all_parameters, choose
+from kmcodec.format.prediction.choice import SMALL_PIXELS, all_parameters, choose, row_count
 from kmcodec.format.prediction.parameters import Parameters
 from kmcodec.format.strips import CHECK_BYTES, strip_check, strip_height_for
-from kmcodec.indexed import IndexedImage, Labels, Palette
+from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette
 
 DEFAULT_EFFORT = 5
+
+_Result = TypeVar("_Result")
 
 _ZSTD = {1: (1, 4), 2: (9, 4), 3: (15, 4), 4: (17, 4), 5: (19, 4), 6: (22, 4), 7: (19, 3), 8: (20, 3), 9: (22, 3)}
 """
@@ -30,16 +34,51 @@ _OUT_OF_REACH = 0.65
 """Predicted coding that takes this share of plain coding at zstd's first level is smaller than at any level."""
 
 
+class Payloads(Protocol):
+    """Coded strips in order, kept in memory as in a list, or elsewhere."""
+
+    def append(self, payload: bytes, /) -> None:
+        """Put one after those that are there."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All of them, in order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedStrips:
+    """
+    A `.kmc` file that is ready to be written: iterate over it for its bytes, in parts, as often as needed.
+
+    Attributes:
+        header: Its header; `header.file_bytes` is the length of all parts together.
+    """
+
+    header: Header
+    _payloads: Payloads
+    _strips: Sequence[Labels]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.header.encoded
+        checks_labels = self.header.coding is Coding.PREDICTED
+        for strip, payload in enumerate(self._payloads):
+            labels = self._strips[strip] if checks_labels else None
+            yield payload
+            yield strip_check(self.header.check, strip, payload, labels)
+
+
 @dataclass(frozen=True)
 class _Coded:
     """The strips of a picture under one coding."""
 
     coding: Coding
     parameter: int
-    payloads: list[bytes]
+    payloads: Payloads
+    sizes: list[int]
 
     def __len__(self) -> int:
-        return sum(map(len, self.payloads))
+        return sum(self.sizes)
 
 
 def dumps(
@@ -72,32 +111,70 @@ def dumps(
         raise ValueError(
             "the labels of this image were changed after it was made: not all are below its palette's size"
         )
-    if effort not in _ZSTD:
-        raise ValueError(f"effort must be a whole number from 1 to 9, not {effort!r}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be at least 1, or None for one a core, not {threads!r}")
-    strip_height = strip_height_for(image.width, image.height) if len(image.palette) > 1 else image.height
-    coded = _encode_strips(image, strip_height, _coding_of(coding, effort), effort, threads)
+    height = strip_height_for(image.width, image.height)
+    strips = [image.labels[top : top + height] for top in range(0, image.height, height)]
+    return b"".join(encode_strips(strips, image.palette, image.metadata, coding=coding, effort=effort, threads=threads))
+
+
+def encode_strips(
+    strips: Sequence[Labels],
+    palette: Palette,
+    metadata: Metadata,
+    *,
+    coding: Coding | str | None = None,
+    effort: int = DEFAULT_EFFORT,
+    threads: int | None = None,
+    new_payloads: Callable[[], Payloads] = list,
+    watch: Callable[[float], object] | None = None,
+) -> EncodedStrips:
+    """
+    Encode a picture strip by strip. No more strips are held at once than two for each thread, and the sample by which
+    the parameters are chosen: with strips and payloads on a disk, memory does not grow with the height.
+
+    Args:
+        strips: Labels, all below K, each of the height that `strip_height_for` tells, but for the last, which may have
+            fewer rows; they are asked for again and again, also by several threads.
+        palette: The palette.
+        metadata: Of the file.
+        coding, effort, threads: As for `dumps`.
+        new_payloads: Makes what coded strips are put into, in order; more than one of it may be needed, one after
+            another.
+        watch: Told what part is coded, 0 to 1; where two codings are tried, twice.
+
+    Returns:
+        The file, ready to be written.
+
+    Raises:
+        ValueError: `coding`, `effort` or `threads` is out of range.
+    """
+    check_storage(coding=coding, effort=effort, threads=threads)
+    encoder = _Encoder(strips, palette, effort, threads, new_payloads, watch)
+    coded = encoder.encode(_coding_of(coding, effort))
+    height = row_count(strips)
     header = encode_header(
         Header(
             coding=coded.coding,
             parameter=coded.parameter,
-            width=image.width,
-            height=image.height,
-            colors=len(image.palette),
-            channels=image.palette.shape[1],
-            strip_height=strip_height,
-            stored_palette=encode_palette(image.palette),
-            strip_bytes=tuple(len(payload) + CHECK_BYTES for payload in coded.payloads),
-            metadata=encode_metadata(image.metadata),
+            width=strips[0].shape[1],
+            height=height,
+            colors=len(palette),
+            channels=palette.shape[1],
+            strip_height=len(strips[0]) if len(palette) > 1 else height,
+            stored_palette=encode_palette(palette),
+            strip_bytes=tuple(size + CHECK_BYTES for size in coded.sizes),
+            metadata=encode_metadata(metadata),
         )
     )
-    parts = [header.encoded]
-    for strip, payload in enumerate(coded.payloads):
-        rows = header.rows_of_strip(strip)
-        labels = image.labels[rows.start : rows.stop] if coded.coding is Coding.PREDICTED else None
-        parts += [payload, strip_check(header.check, strip, payload, labels)]
-    return b"".join(parts)
+    return EncodedStrips(header, coded.payloads, strips)
+
+
+def check_storage(*, coding: Coding | str | None, effort: int, threads: int | None) -> None:
+    """Raise ValueError for an option of `dumps` that is out of range."""
+    _coding_of(coding, effort)
+    if effort not in _ZSTD:
+        raise ValueError(f"effort must be a whole number from 1 to 9, not {effort!r}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, or None for one a core, not {threads!r}")
 
 
 def _coding_of(coding: Coding | str | None, effort: int) -> Coding:
@@ -110,47 +187,74 @@ def _coding_of(coding: Coding | str | None, effort: int) -> Coding:
     return Coding[coding.upper()]
 
 
-def _encode_strips(image: IndexedImage, strip_height: int, coding: Coding, effort: int, threads: int | None) -> _Coded:
-    if len(image.palette) == 1:
-        return _Coded(Coding.PLAIN, 0, [])
-    strips = [image.labels[top : top + strip_height] for top in range(0, image.height, strip_height)]
-    if coding is Coding.PLAIN:
-        return _plain(strips, len(image.palette), effort, threads)
-    predicted = _predicted(image, strips, effort, threads)
-    if image.labels.size > SMALL_PIXELS and len(predicted) < _OUT_OF_REACH * _quick_size(image.labels):
-        return predicted
-    return min(predicted, _plain(strips, len(image.palette), effort, threads), key=len)
+@dataclass(frozen=True, eq=False)
+class _Encoder:
+    """One picture under one coding after another; attributes as the arguments of `encode_strips`."""
 
+    strips: Sequence[Labels]
+    palette: Palette
+    effort: int
+    threads: int | None
+    new_payloads: Callable[[], Payloads]
+    watch: Callable[[float], object] | None
 
-def _plain(strips: list[Labels], colors: int, effort: int, threads: int | None) -> _Coded:
-    """Packed at the width that takes the fewest bytes."""
-    level, min_match = _ZSTD[effort]
+    def encode(self, coding: Coding) -> _Coded:
+        if len(self.palette) == 1:
+            return _Coded(Coding.PLAIN, 0, [], [])
+        if coding is Coding.PLAIN:
+            return self._plain()
+        predicted = self._predicted()
+        if not self._is_small and len(predicted) < _OUT_OF_REACH * self._quick_size():
+            return predicted
+        return min(predicted, self._plain(), key=len)
 
-    def at_width(bits: int) -> _Coded:
-        def encode(strip: Labels) -> bytes:
-            return encode_plain(strip, bits, level=level, min_match=min_match)
+    @property
+    def _is_small(self) -> bool:
+        return row_count(self.strips) * int(self.strips[0].shape[1]) <= SMALL_PIXELS
 
-        return _Coded(Coding.PLAIN, bits, run_on_cores(encode, strips, threads))
+    def _plain(self) -> _Coded:
+        """Packed at the width that takes the fewest bytes."""
+        level, min_match = _ZSTD[self.effort]
 
-    return min(map(at_width, widths_for(colors)), key=len)
+        def at_width(bits: int) -> _Coded:
+            def encode(strip: Labels) -> bytes:
+                return encode_plain(strip, bits, level=level, min_match=min_match)
 
+            return self._under(Coding.PLAIN, bits, encode)
 
-def _predicted(image: IndexedImage, strips: list[Labels], effort: int, threads: int | None) -> _Coded:
-    """Small pictures under the parameters that take the fewest bytes, large ones under those that a trial favours."""
-    pixels = strips[0].size
-    if image.labels.size <= SMALL_PIXELS:
-        tries = all_parameters(pixels, len(image.palette))
-    else:
-        tries = [choose(image.labels, image.palette, pixels, effort=effort, threads=threads)]
-    return min((_under(parameters, strips, image.palette, threads) for parameters in tries), key=len)
+        return min(map(at_width, widths_for(len(self.palette))), key=len)
 
+    def _predicted(self) -> _Coded:
+        """Small pictures under the parameters that take the fewest bytes, large ones under those a trial favours."""
+        if self._is_small:
+            tries = all_parameters(self.strips[0].size, len(self.palette))
+        else:
+            tries = [choose(self.strips, self.palette, effort=self.effort, threads=self.threads)]
 
-def _under(parameters: Parameters, strips: list[Labels], palette: Palette, threads: int | None) -> _Coded:
-    payloads = run_on_cores(lambda strip: encode_predicted(strip, palette, parameters), strips, threads)
-    return _Coded(Coding.PREDICTED, int(parameters), payloads)
+        def under(parameters: Parameters) -> _Coded:
+            def encode(strip: Labels) -> bytes:
+                return encode_predicted(strip, self.palette, parameters)
 
+            return self._under(Coding.PREDICTED, int(parameters), encode)
 
-def _quick_size(labels: Labels) -> int:
-    """What plain coding takes at the least effort: it may win where patterns repeat far apart, or nothing repeats."""
-    bits = 8 * labels.itemsize
-    return len(store(pack_labels(labels, bits), level=1))
+        return min(map(under, tries), key=len)
+
+    def _under(self, coding: Coding, parameter: int, encode: Callable[[Labels], bytes]) -> _Coded:
+        payloads, sizes = self.new_payloads(), []
+        for payload in self._of_every_strip(encode):
+            payloads.append(payload)
+            sizes.append(len(payload))
+            if self.watch is not None:
+                self.watch(len(sizes) / len(self.strips))
+        return _Coded(coding, parameter, payloads, sizes)
+
+    def _quick_size(self) -> int:
+        """What plain coding takes at the least effort: it may win where patterns repeat far apart, or nothing does."""
+
+        def size(strip: Labels) -> int:
+            return len(store(pack_labels(strip, 8 * strip.itemsize), level=1))
+
+        return sum(self._of_every_strip(size))
+
+    def _of_every_strip(self, work: Callable[[Labels], _Result]) -> Iterator[_Result]:
+        return map_on_cores(lambda strip: work(self.strips[strip]), range(len(self.strips)), self.threads)

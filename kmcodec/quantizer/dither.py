@@ -66,21 +66,39 @@ def dither_floyd_steinberg(
     Returns:
         Shape (height, width); the plain labels where the palette has all colours.
     """
-    if _is_exact(colors, palette, strength):
+    if is_exact(colors, palette, strength):
         return label_pixels(pixels, palette, colors, space=space)
     height, width = pixels.shape[:2]
     labels = np.empty((height, width), label_dtype(len(palette)))
-    make = Diffusion if _compiled is None else _compiled.Diffusion
-    entries = _integers(space.coordinates(palette))
-    diffusion = make(entries, width, strength, _limit(entries))
+    label = FloydSteinbergLabels(palette, width, strength=strength, space=space)
     for rows in _row_blocks(height, width):
-        band = colors if rows == slice(0, height) else histogram(pixels[rows])
-        indices = map_pixels(pixels[rows], band.keys, np.arange(len(band), dtype=np.int32))
-        points = np.ascontiguousarray(_integers(space.coordinates(band.colors)).T)
-        found = np.empty(indices.shape, np.uint16)
-        diffusion.diffuse(indices, points, _treatment(band, palette, space), found)
-        labels[rows] = found
+        labels[rows] = label(pixels[rows], colors if rows == slice(0, height) else None)
     return labels
+
+
+class FloydSteinbergLabels:
+    """Labels by error diffusion for the blocks of rows of one picture, from the top."""
+
+    def __init__(self, palette: Palette, width: int, *, strength: int = FULL_STRENGTH, space: Space = SRGB) -> None:
+        """
+        Args:
+            palette: Shape (K, C).
+            width: Pixels in a row.
+            strength, space: As of `dither_floyd_steinberg`.
+        """
+        self._palette, self._space = palette, space
+        make = Diffusion if _compiled is None else _compiled.Diffusion
+        entries = _integers(space.coordinates(palette))
+        self._diffusion = make(entries, width, strength, _limit(entries))
+
+    def __call__(self, pixels: Pixels, colors: Histogram | None = None) -> Labels:
+        """The labels of the next rows, shape (rows, width, C) → (rows, width); their histogram, if it is known."""
+        colors = histogram(pixels) if colors is None else colors
+        indices = map_pixels(pixels, colors.keys, np.arange(len(colors), dtype=np.int32))
+        points = np.ascontiguousarray(_integers(self._space.coordinates(colors.colors)).T)
+        found = np.empty(indices.shape, np.uint16)
+        self._diffusion.diffuse(indices, points, _treatment(colors, self._palette, self._space), found)
+        return found.astype(label_dtype(len(self._palette)), copy=False)
 
 
 class Diffusion:
@@ -157,19 +175,38 @@ def dither_ordered(
     For every colour 16 palette colours are found, some of them alike, whose mean is near it: each makes up for the
     error of those before. Brightest last, they take the 16 steps of the mask.
     """
-    if _is_exact(colors, palette, strength):
+    if is_exact(colors, palette, strength):
         return label_pixels(pixels, palette, colors, space=space)
-    mask = (blue_noise().astype(np.int32) * _MIXED) // blue_noise().size
-    height, width = pixels.shape[:2]
-    labels = np.empty((height, width), label_dtype(len(palette)))
-    places = list(blocks(height, width))
-    for place in places:
-        band = colors if len(places) == 1 else histogram(pixels[place])
-        mixes = _mixes(band, palette, strength, space)
-        indices = map_pixels(pixels[place], band.keys, np.arange(len(band), dtype=np.int32))
-        rows, columns = (np.arange(part.start, part.stop) % len(mask) for part in place)
-        labels[place] = mixes[mask[np.ix_(rows, columns)], indices]
-    return labels
+    return OrderedLabels(palette, strength=strength, space=space)(pixels, colors)
+
+
+class OrderedLabels:
+    """Labels by the mask for the blocks of rows of one picture, from the top."""
+
+    def __init__(self, palette: Palette, *, strength: int = FULL_STRENGTH, space: Space = SRGB) -> None:
+        """Arguments as of `dither_ordered`."""
+        self._palette, self._strength, self._space = palette, strength, space
+        self._mask = (blue_noise().astype(np.int32) * _MIXED) // blue_noise().size
+        self._top = 0
+
+    def __call__(self, pixels: Pixels, colors: Histogram | None = None) -> Labels:
+        """The labels of the next rows, shape (rows, width, C) → (rows, width); their histogram, if it is known."""
+        height, width = pixels.shape[:2]
+        labels = np.empty((height, width), label_dtype(len(self._palette)))
+        places = list(blocks(height, width))
+        for place in places:
+            block = colors if colors is not None and len(places) == 1 else histogram(pixels[place])
+            mixes = _mixes(block, self._palette, self._strength, self._space)
+            indices = map_pixels(pixels[place], block.keys, np.arange(len(block), dtype=np.int32))
+            labels[place] = mixes[self._mask_at(*place), indices]
+        self._top += height
+        return labels
+
+    def _mask_at(self, rows: slice, columns: slice) -> npt.NDArray[np.int32]:
+        y = np.arange(self._top + rows.start, self._top + rows.stop) % len(self._mask)
+        x = np.arange(columns.start, columns.stop) % len(self._mask)
+        mask: npt.NDArray[np.int32] = self._mask[np.ix_(y, x)]
+        return mask
 
 
 def _mixes(colors: Histogram, palette: Palette, strength: int, space: Space) -> Labels:
@@ -193,7 +230,7 @@ def _mixes(colors: Histogram, palette: Palette, strength: int, space: Space) -> 
     return by_brightness[np.sort(rank[mixed], axis=0)]
 
 
-def _is_exact(colors: Histogram, palette: Palette, strength: int) -> bool:
+def is_exact(colors: Histogram, palette: Palette, strength: int) -> bool:
     """Whether there is no error to hand on."""
     return strength == 0 or bool((places_in_palette(colors.keys, palette) >= 0).all())
 

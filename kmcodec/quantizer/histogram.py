@@ -10,7 +10,7 @@ neighbours in colour: a run of it fits in a small box, and a prefix of the code 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -33,11 +33,13 @@ class Histogram:
         keys: Shape (n,), Morton codes, strictly ascending.
         counts: Shape (n,), int64, pixels of that colour, ≥ 1.
         channels: 3 for RGB, 4 for RGBA.
+        is_exact: Whether these are the colours themselves; else some stand for others near them (`counting.py`).
     """
 
     keys: Keys
     counts: npt.NDArray[np.int64]
     channels: int
+    is_exact: bool = True
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,7 +64,7 @@ def histogram(pixels: Pixels) -> Histogram:
     channels = pixels.shape[2]
     total = HistogramSum()
     for block in blocks(*pixels.shape[:2]):
-        total.add(_count_keys(keys_of_pixels(pixels[block]), channels))
+        total.add(count_keys(keys_of_pixels(pixels[block]), channels))
     return total.result()
 
 
@@ -98,7 +100,7 @@ def with_alpha(colors: Histogram) -> Histogram:
         return colors
     opaque = np.full((len(colors), 1), OPAQUE, np.uint8)
     # all have the same alpha, so they stay in order
-    return Histogram(keys_of_pixels(np.concatenate([colors.colors, opaque], axis=1)), colors.counts, 4)
+    return replace(colors, keys=keys_of_pixels(np.concatenate([colors.colors, opaque], axis=1)), channels=4)
 
 
 def merge(histograms: list[Histogram]) -> Histogram:
@@ -109,7 +111,8 @@ def merge(histograms: list[Histogram]) -> Histogram:
     if any(h.channels != channels for h in histograms):
         raise ValueError("histograms of RGB and of RGBA pictures do not add: convert one of them first")
     keys = np.concatenate([h.keys for h in histograms])
-    return merge_equal(keys, np.concatenate([h.counts for h in histograms]), channels)
+    merged = merge_equal(keys, np.concatenate([h.counts for h in histograms]), channels)
+    return replace(merged, is_exact=all(h.is_exact for h in histograms))
 
 
 def merge_equal(keys: Keys, counts: npt.NDArray[np.int64], channels: int) -> Histogram:
@@ -144,7 +147,8 @@ def colors_of_keys(keys: Keys, channels: int) -> Palette:
     return (high << np.uint8(4)) | low
 
 
-def _count_keys(keys: Keys, channels: int) -> Histogram:
+def count_keys(keys: Keys, channels: int) -> Histogram:
+    """The histogram of pixels' keys, in any order, which are sorted in place."""
     keys.sort()
     starts = run_starts(keys)
     counts = np.diff(starts, append=len(keys)).astype(np.int64)

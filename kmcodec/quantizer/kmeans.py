@@ -100,7 +100,8 @@ def lloyd(
     previous: int | None = None
     for _ in range(max_passes):
         labels, distances = nearest(cloud.points, centroids)
-        errors = distances.astype(np.int64) * cloud.weights
+        errors = distances.astype(np.int64)
+        errors *= cloud.weights
         inertia = int(errors.sum())
         if previous is not None and previous - inertia <= tolerance * previous:
             break

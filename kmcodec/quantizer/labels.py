@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from kmcodec.blocks import blocks
+from kmcodec.blocks import BLOCK_PIXELS, blocks
 from kmcodec.indexed import Labels, Palette, Pixels, label_dtype
 from kmcodec.quantizer.color import OPAQUE
 from kmcodec.quantizer.histogram import Histogram, Keys, colors_of_keys, histogram, keys_of_pixels
@@ -34,8 +34,26 @@ def label_pixels(pixels: Pixels, palette: Palette, colors: Histogram | None = No
         Shape (height, width).
     """
     colors = histogram(pixels) if colors is None else colors
-    labels = label_colors(colors.colors, palette, space)
-    return map_pixels(pixels, colors.keys, labels.astype(label_dtype(len(palette))))
+    return NearestLabels(palette, colors, pixels.shape[0] * pixels.shape[1], space)(pixels)
+
+
+class NearestLabels:
+    """Nearest labels for pictures, or blocks of one, whose colours are known: as `label_pixels`."""
+
+    def __init__(self, palette: Palette, colors: Histogram, pixels: int, space: Space = SRGB) -> None:
+        """
+        Args:
+            palette: Shape (K, C).
+            colors: All colours there are.
+            pixels: How many pixels there are, about: for many it pays to prepare more.
+            space: Where distances are measured.
+        """
+        labels = label_colors(colors.colors, palette, space).astype(label_dtype(len(palette)))
+        self._map = _ColorMap(colors.keys, labels, colors.channels, pixels)
+
+    def __call__(self, pixels: Pixels) -> Labels:
+        """The labels of pixels, shape (height, width, C) → (height, width)."""
+        return self._map(pixels)
 
 
 def label_colors(colors: Palette, palette: Palette, space: Space = SRGB) -> npt.NDArray[np.int32]:
@@ -44,9 +62,14 @@ def label_colors(colors: Palette, palette: Palette, space: Space = SRGB) -> npt.
 
     A colour that the palette has is its own nearest, although another may look the same at its opacity.
     """
-    labels, _ = nearest(space.coordinates(colors), space.coordinates(palette))
-    own = places_in_palette(keys_of_pixels(colors), palette)
-    return np.where(own >= 0, own, labels).astype(np.int32)
+    entries = space.coordinates(palette)
+    found = np.empty(len(colors), np.int32)
+    for start in range(0, len(colors), BLOCK_PIXELS):
+        piece = colors[start : start + BLOCK_PIXELS]
+        labels, _ = nearest(space.coordinates(piece), entries)
+        own = places_in_palette(keys_of_pixels(piece), palette)
+        found[start : start + BLOCK_PIXELS] = np.where(own >= 0, own, labels)
+    return found
 
 
 def places_in_palette(keys: Keys, palette: Palette) -> npt.NDArray[np.intp]:
@@ -70,18 +93,33 @@ def map_pixels(pixels: Pixels, keys: Keys, key_labels: npt.NDArray[_Value]) -> n
         Shape (height, width).
     """
     height, width, channels = pixels.shape
-    labels = np.empty((height, width), key_labels.dtype)
-    if height * width < _TABLE_PIXELS * labels.itemsize:
-        labels[:] = key_labels[np.searchsorted(keys, keys_of_pixels(pixels))].reshape(height, width)
-        return labels
-    table = _color_table(keys, key_labels, channels)
-    for place in blocks(height, width):
-        block = pixels[place]
-        labels[place] = np.take(table, keys_of_pixels(block[..., :3]), mode="clip").reshape(block.shape[:2])
-        if channels == 4:
-            rest = block[..., 3] != OPAQUE
-            labels[place][rest] = key_labels[np.searchsorted(keys, keys_of_pixels(block[rest]))]
-    return labels
+    return _ColorMap(keys, key_labels, channels, height * width)(pixels)
+
+
+class _ColorMap(Generic[_Value]):
+    """A value for every colour: by a table of opaque ones where there are many pixels, else by search."""
+
+    def __init__(self, keys: Keys, values: npt.NDArray[_Value], channels: int, pixels: int) -> None:
+        self._keys, self._values = keys, values
+        by_table = pixels >= _TABLE_PIXELS * values.itemsize
+        self._table = _color_table(keys, values, channels) if by_table else None
+
+    def __call__(self, pixels: Pixels) -> npt.NDArray[_Value]:
+        height, width, channels = pixels.shape
+        found = np.empty((height, width), self._values.dtype)
+        for place in blocks(height, width):
+            block = pixels[place]
+            if self._table is None:
+                found[place] = self._search(block).reshape(block.shape[:2])
+                continue
+            found[place] = np.take(self._table, keys_of_pixels(block[..., :3]), mode="clip").reshape(block.shape[:2])
+            if channels == 4:
+                rest = block[..., 3] != OPAQUE
+                found[place][rest] = self._search(block[rest])
+        return found
+
+    def _search(self, colors: npt.NDArray[np.uint8]) -> npt.NDArray[_Value]:
+        return np.take(self._values, np.searchsorted(self._keys, keys_of_pixels(colors)), mode="clip")
 
 
 def _color_table(keys: Keys, key_labels: npt.NDArray[_Value], channels: int) -> npt.NDArray[_Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.indexed import Palette
 from kmcodec.quantizer.color import premultiply, unpremultiply
 from kmcodec.quantizer.histogram import Histogram, keys_of_pixels, merge_equal, run_starts
@@ -11,7 +12,7 @@ from kmcodec.quantizer.kmeans import Cloud, fit_centroids
 from kmcodec.quantizer.labels import label_colors
 from kmcodec.quantizer.order import tree_order
 from kmcodec.quantizer.rare import lost_colors
-from kmcodec.quantizer.space import SRGB, Space
+from kmcodec.quantizer.space import SRGB, Space, coordinates_of
 
 _CELL_BITS = (7, 6, 5, 4)
 _POINTS_PER_CENTROID = 24
@@ -41,7 +42,7 @@ def fit_palette(
     palette = _with_kept(colors.colors, keep)
     if len(palette) > count:
         seen = _premultiplied(colors)
-        palette = _with_kept(unpremultiply(seen.colors.astype(np.float64)), keep)
+        palette = _with_kept(_straight(seen), keep)
         if len(palette) > count:
             palette = _fitted(seen, count, space, keep, rare)
         palette = _with_kept(_used(colors, palette, space), keep)
@@ -58,7 +59,7 @@ def summaries(colors: Histogram, straight: Palette, space: Space, least: int) ->
         space: Of the points.
         least: Fewest points of a cloud of cells.
     """
-    points = space.coordinates(straight)
+    points = coordinates_of(space, straight)
     clouds = [Cloud(points, colors.counts)]
     for bits in _CELL_BITS:
         starts = run_starts(colors.keys >> np.uint32(colors.channels * (8 - bits)))
@@ -73,7 +74,7 @@ def summaries(colors: Histogram, straight: Palette, space: Space, least: int) ->
 
 def _fitted(seen: Histogram, count: int, space: Space, keep: Palette, rare: float) -> Palette:
     """The kept colours, and as many centroids as there is room for; arguments as of `fit_palette`, premultiplied."""
-    straight = unpremultiply(seen.colors.astype(np.float64))
+    straight = _straight(seen)
     if _is_transparent_enough(seen, count) and len(keep) < count and not (keep[:, 3] == 0).any():
         keep = np.concatenate([keep, straight[:1]])
     clouds = summaries(seen, straight, space, _POINTS_PER_CENTROID * count)
@@ -107,6 +108,17 @@ def _premultiplied(colors: Histogram) -> Histogram:
     if colors.channels == 3:
         return colors
     return merge_equal(keys_of_pixels(premultiply(colors.colors)), colors.counts, colors.channels)
+
+
+def _straight(seen: Histogram) -> Palette:
+    """The premultiplied colours with straight alpha, shape (n, C), piece by piece."""
+    if seen.channels == 3:
+        return seen.colors
+    straight = np.empty_like(seen.colors)
+    for start in range(0, len(seen), BLOCK_PIXELS):
+        piece = slice(start, start + BLOCK_PIXELS)
+        straight[piece] = unpremultiply(seen.colors[piece].astype(np.float64))
+    return straight
 
 
 def _used(colors: Histogram, palette: Palette, space: Space) -> Palette:

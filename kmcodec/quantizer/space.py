@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.indexed import Palette
 from kmcodec.quantizer.color import OPAQUE, premultiply, unpremultiply
 from kmcodec.quantizer.nearest import Points
@@ -118,6 +119,14 @@ class Oklab:
 
 SRGB: Space = Srgb()
 OKLAB: Space = Oklab()
+
+
+def coordinates_of(space: Space, colors: Palette) -> Points:
+    """As `space.coordinates`, piece by piece: on the way a colour may take a hundred bytes, and there may be 2²⁴."""
+    points = np.empty((colors.shape[1], len(colors)), np.float32)
+    for start in range(0, len(colors), BLOCK_PIXELS):
+        points[:, start : start + BLOCK_PIXELS] = space.coordinates(colors[start : start + BLOCK_PIXELS])
+    return points
 
 
 def _rounded(values: Floats) -> Points:

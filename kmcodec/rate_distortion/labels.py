@@ -125,7 +125,8 @@ class _Passes:
         self._price = max(1, round(price * PRICE_ONE))
         self.worth = _WORTH * price
         self._look_ahead = effort >= _THOROUGH_FROM
-        parameters = choose(labels, palette, rows * width, effort=min(effort, _MOST_TRIED), threads=threads)
+        strips = [labels[band] for band in self._bands]
+        parameters = choose(strips, palette, effort=min(effort, _MOST_TRIED), threads=threads)
         self._choosers = [LabelChooser((band.stop - band.start, width), palette, parameters) for band in self._bands]
 
     def run(

@@ -163,7 +163,7 @@ predict_status open_model(Model *m, uint32_t width, uint32_t height, const uint8
     static const uint8_t EIGHT[7] = {7, 17, 28, 41, 57, 79, 111}, THREE[7] = {12, 31, 127, 127, 127, 127, 127};
     memset(m, 0, sizeof *m);
     if (!width || !height || width > 0x7fffffffu || colors < 2 || colors > 65536 || (channels != 3 && channels != 4) ||
-        params.set < 0 || params.set >= PREDICT_SETS || params.table_bits < 8 || params.table_bits > 20 ||
+        params.set < 0 || params.set >= PREDICT_SETS || params.table_bits < 8 || params.table_bits > 18 ||
         params.sparse < 0 || params.sparse > 1)
         return PREDICT_BAD_ARGUMENT;
     m->set = SET_CONTEXTS[params.set];

@@ -1,5 +1,5 @@
 """
-The model of predicted coding in plain Python, one node at a time; predict.c gives the same flags.
+The model of predicted coding (spec §8.3–8.12) in plain Python, one node at a time; predict.c gives the same flags.
 
 Meant for reading, and for installations made without a compiler: it takes 100 to 300 µs a pixel of a photo, 2000 times
 as long. predict.c predicts all nodes of a step at once, because vectors make that cheaper; only the nodes on the path

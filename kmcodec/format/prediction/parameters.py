@@ -1,4 +1,4 @@
-"""What the encoder chooses about the model: one byte in the header."""
+"""What the encoder chooses about the model: one byte in the header (spec §8.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from enum import IntEnum
 from kmcodec.errors import FormatError
 
 MIN_TABLE_BITS = 8
-MAX_TABLE_BITS = 20
+MAX_TABLE_BITS = 18
+"""Larger tables would save another percent at twice the time, and make a decoder allocate up to half a gigabyte."""
+
+MAX_WIDTH = (1 << 31) - 1
+"""The longest rows that predict.c codes."""
 
 
 class ContextSet(IntEnum):
@@ -26,7 +30,7 @@ class Parameters:
     """
     Attributes:
         context_set: What the model looks at.
-        table_bits: Binary logarithm of the lines of a hashed table, 8 to 20.
+        table_bits: Binary logarithm of the lines of a hashed table, 8 to 18; above 8 at most that of a strip's pixels.
         sparse: Three flag streams in place of eight, for pictures too small to fill those.
     """
 
@@ -38,6 +42,10 @@ class Parameters:
     def streams(self) -> int:
         """Number of flag streams."""
         return 3 if self.sparse else 8
+
+    def fit(self, strip_pixels: int) -> bool:
+        """Whether a whole strip of so many pixels may have these: the tables of a tiny picture take little memory."""
+        return self.table_bits == MIN_TABLE_BITS or 1 << self.table_bits <= strip_pixels
 
     def __int__(self) -> int:
         return self.context_set | self.sparse << 3 | self.table_bits - MIN_TABLE_BITS << 4

@@ -1,4 +1,4 @@
-/* Predicted label coding; predict.h has the idea, model.h the model, spec/kmc.md the definition, model.py the same in
+/* Predicted label coding; predict.h has the idea, model.h the model, spec §8 the definition, model.py the same in
  * Python.  Encoder and decoder differ only in how they walk: the one writes flags, the other reads them.
  */
 #include "model.h"

@@ -24,7 +24,7 @@ enum {
 
 typedef struct {
     int set;        /* context set, above */
-    int table_bits; /* log2 of the lines of a hashed context table, 8 to 20 */
+    int table_bits; /* log2 of the lines of a hashed context table, 8 to 18 */
     int sparse;     /* 1: three streams only, for pictures too small to fill eight */
 } predict_params;
 
