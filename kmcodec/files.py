@@ -8,10 +8,33 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from kmcodec.errors import LimitError
+
 FileName: TypeAlias = str | os.PathLike[str]
+
+Contents: TypeAlias = bytes | Iterable[bytes]
+"""Of a file: whole, or in parts that follow one another."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """
+    What changes when a file does.
+
+    Attributes:
+        size: Bytes.
+        stamp: Time of its last change in nanoseconds; behind a URL whatever its server tells, perhaps nothing.
+    """
+
+    size: int
+    stamp: str
 
 
 def is_url(name: FileName) -> bool:
@@ -29,9 +52,56 @@ def open_binary(name: FileName) -> BinaryIO:
     """
     if is_url(name):
         url = os.fspath(name)
-        with _url_errors(url):
+        with url_errors(url):
             return _fsspec_open(url, "rb")
     return open(name, "rb")
+
+
+def read_at_most(stream: BinaryIO, limit: int | None) -> bytes:
+    """
+    Contents of a file that may never end.
+
+    Args:
+        stream: The file.
+        limit: Most bytes it may have; None for no limit.
+
+    Raises:
+        LimitError: It is longer.
+        OSError: It cannot be read.
+    """
+    buffer = BytesIO()
+    while chunk := stream.read(_CHUNK):
+        if limit is not None and buffer.tell() + len(chunk) > limit:
+            raise LimitError(f"more than {limit} bytes, the limit of a file")
+        buffer.write(chunk)
+    return buffer.getvalue()
+
+
+def version_of(name: FileName) -> FileVersion:
+    """
+    What tells a file from itself before a change.
+
+    Raises:
+        OSError: It cannot be read.
+        ImportError: It is a URL, and what fsspec needs for it is not installed.
+    """
+    if is_url(name):
+        return _url_version(os.fspath(name))
+    status = os.stat(name)  # noqa: PTH116  # as in _checked_mode
+    return FileVersion(status.st_size, str(status.st_mtime_ns))
+
+
+def exists(name: FileName) -> bool:
+    """
+    Whether there is anything of this name.
+
+    Raises:
+        OSError: That cannot be found out.
+        ImportError: It is a URL, and what fsspec needs for it is not installed.
+    """
+    if is_url(name):
+        return _url_exists(os.fspath(name))
+    return os.path.lexists(name)
 
 
 def check_target(name: FileName, *, overwrite: bool) -> None:
@@ -50,7 +120,29 @@ def check_target(name: FileName, *, overwrite: bool) -> None:
     _checked_mode(name, overwrite)
 
 
-def write_whole(name: FileName, data: bytes | Iterable[bytes], *, overwrite: bool = True) -> None:
+def make_folder_of(name: FileName) -> None:
+    """
+    Make the folder that a file shall be in, and those above it; behind a URL folders need not be made.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if is_url(name):
+        return
+    folder = Path(name).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        raise OSError(errno.ENOTDIR, "is a file, not a folder", str(file)) from None
+
+
+def is_under_a_file(name: FileName) -> bool:
+    """Whether a part of a path that should be a folder is not one; `make_folder_of` says so better."""
+    return not is_url(name) and any(path.exists() and not path.is_dir() for path in Path(name).parents)
+
+
+def write_whole(name: FileName, data: Contents, *, overwrite: bool = True) -> None:
     """
     Write a file such that it appears under its name only when it is complete; until then an old one stays.
 
@@ -152,28 +244,39 @@ def _os_error(number: int, name: FileName) -> OSError:
 
 
 def _write_url(url: str, parts: Iterable[bytes], *, overwrite: bool) -> None:
-    with _url_errors(url), _fsspec_open(url, "wb" if overwrite else "xb") as file:
+    with url_errors(url), _fsspec_open(url, "wb" if overwrite else "xb") as file:
         for part in parts:
             file.write(part)
 
 
 def _url_exists(url: str) -> bool:
-    with _url_errors(url):
+    with url_errors(url):
         import fsspec
 
         file = fsspec.open(url)
         return bool(file.fs.exists(file.path))
 
 
+def _url_version(url: str) -> FileVersion:
+    with url_errors(url):
+        import fsspec
+
+        file = fsspec.open(url)
+        info = file.fs.info(file.path)
+    stamps = (info.get(name) for name in ("ETag", "etag", "LastModified", "mtime", "created"))
+    return FileVersion(int(info.get("size") or 0), next((str(stamp) for stamp in stamps if stamp), ""))
+
+
 def _fsspec_open(url: str, mode: str) -> BinaryIO:
     import fsspec
 
-    opened: BinaryIO = fsspec.open(url, mode).open()
+    # where there are folders they are made; elsewhere that would make buckets
+    opened: BinaryIO = fsspec.open(url, mode, auto_mkdir=url.startswith(("file:", "local:"))).open()
     return opened
 
 
 @contextmanager
-def _url_errors(url: str) -> Iterator[None]:
+def url_errors(url: str) -> Iterator[None]:
     """Whatever a backend of fsspec raises, as an OSError that names the URL."""
     try:
         yield

@@ -36,6 +36,9 @@ def importers_of(library: str) -> set[str]:
         ("scipy", {"ssimulacra2.py"}),
         ("matplotlib", {"measure/plot.py"}),
         ("oxipng", {"measure/peers.py"}),
+        ("distributed", {"batch/cluster.py"}),
+        ("fsspec", {"files.py", "folders.py"}),
+        ("multiprocessing", {"processes.py", "measure/pool.py"}),
         ("pyvips", {"large/images.py"}),
     ],
 )

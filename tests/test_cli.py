@@ -204,7 +204,9 @@ def test_a_damaged_file_gives_one_line_and_no_output(folder: Path) -> None:
 def test_a_folder_or_an_unknown_ending_is_explained(folder: Path) -> None:
     kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
     (folder / "sub").mkdir()
-    assert text(kmcodec_run("encode", "sub", cwd=folder).stderr) == "kmcodec: error: sub: Is a directory\n"
+    run = kmcodec_run("encode", "sub", cwd=folder)
+    assert run.returncode == 1
+    assert "kmcodec: error: sub: a folder without images (--recursive looks into" in text(run.stderr)
     run = kmcodec_run("decode", "photo.kmc", "-o", "out.xyz", cwd=folder)
     assert "no image format that Pillow writes ends in .xyz" in text(run.stderr)
 
@@ -499,13 +501,9 @@ def test_decoding_does_not_read_a_file_before_its_header(tmp_path: Path) -> None
 
 
 def test_names_that_are_no_files_do_not_stop_the_others(folder: Path) -> None:
-    run = kmcodec_run("encode", ".", "/", "", "photo.png", "-k", 4, cwd=folder)
+    run = kmcodec_run("encode", "", "photo.png", "-k", 4, cwd=folder)
     assert run.returncode == 1
-    assert text(run.stderr).splitlines() == [
-        "kmcodec: error: .: not the name of a file",
-        "kmcodec: error: /: not the name of a file",
-        "kmcodec: error: '': not the name of a file",
-    ]
+    assert text(run.stderr) == "kmcodec: error: '': not the name of a file\n"
     assert (folder / "photo.kmc").exists()
 
 

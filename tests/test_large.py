@@ -448,7 +448,8 @@ def test_a_full_disk_names_the_folder_of_temporary_files(tmp_path: Path) -> None
 
 COMMAND = """
 import sys
-from kmcodec.cli import large, main
+from kmcodec.batch import large
+from kmcodec.cli import main
 large.LARGE_PIXELS, large.IN_MEMORY_PIXELS = 1000, int(sys.argv.pop(1))
 {}
 main(sys.argv[1:])
@@ -576,7 +577,7 @@ def test_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
 
 
 def test_a_terminal_shows_how_far_it_is(folder: Path) -> None:
-    shown = "from kmcodec.cli import large as l; l.show_step = lambda text: print(text, file=sys.stderr)"
+    shown = "from kmcodec.cli import console; console.show_step = lambda text: print(text, file=sys.stderr)"
     run = large_run("encode", "a.png", cwd=folder, before=shown)
     steps = list(dict.fromkeys(re.findall(r"a\.png: (.*), 100%", run.stderr)))
     assert steps[:3] == ["counting colours", "labelling", "coding"]

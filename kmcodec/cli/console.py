@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,9 +18,14 @@ _bar: Progress | None = None  # the one on the screen
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line on standard output, or standard error. Raises OSError if it cannot be written."""
+    """
+    Print a line on standard output, or standard error; bytes of a name that are no text are replaced.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     with _no_bar():
-        click.echo(text, err=err)
+        click.echo(text.encode(errors="surrogateescape").decode(errors="replace"), err=err)
 
 
 def say_error(text: str) -> None:
@@ -69,27 +74,91 @@ def flush_stdout() -> None:
         raise
 
 
+class FilesBar:
+    """A progress bar over files, where there is none: what it is told is lost."""
+
+    def start_file(self, name: str) -> None:
+        """Show which file is worked on."""
+
+    def count(self, total: int) -> None:
+        """Show how many files there are."""
+
+    def finish_file(self, *, saved_bytes: int = 0) -> None:
+        """Count a file that is done, and by how much it is smaller now."""
+
+    def leave_out_file(self) -> None:
+        """Count one file less, which was done before."""
+
+
+class _ShownBar(FilesBar):
+    def __init__(self, bar: Progress, total: int | None) -> None:
+        self._bar, self._total = bar, total
+        self._task = bar.add_task("", total=total, saved="")
+        self._saved = self._left_out = 0
+
+    def start_file(self, name: str) -> None:
+        self._bar.update(self._task, description=name)
+
+    def count(self, total: int) -> None:
+        self._total = total
+        self._bar.update(self._task, total=total - self._left_out)
+
+    def finish_file(self, *, saved_bytes: int = 0) -> None:
+        self._saved += saved_bytes
+        self._bar.update(self._task, advance=1, saved=f"{self._saved / 1e6:.1f} MB saved")
+
+    def leave_out_file(self) -> None:
+        self._left_out += 1
+        if self._total is not None:
+            self.count(self._total)
+
+
 @contextmanager
-def progress(names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """A progress bar over files, gone when they are done, where standard error is a terminal."""
+def files_bar(total: int | None) -> Iterator[FilesBar]:
+    """
+    A progress bar over files, gone when they are done, where standard error is a terminal that can show one.
+
+    Args:
+        total: How many; None if it is not known yet.
+    """
     global _bar
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda: None
+    if not _can_show_bar():
+        yield FilesBar()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
 
-    remaining = iter(names)
-    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
-    if len(names) > 1:
-        columns.append(MofNCompleteColumn())
+    name = TextColumn(
+        "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    )
+    columns: list[ProgressColumn] = [name, BarColumn(bar_width=12)]
+    if total == 1:
+        columns.append(TimeElapsedColumn())
+    else:
+        saved = TextColumn("{task.fields[saved]}", markup=False, table_column=Column(no_wrap=True))
+        columns += [MofNCompleteColumn(), saved, TimeRemainingColumn(compact=True), TextColumn("left")]
     with Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        speed_estimate_period=300,
+        expand=True,
     ) as bar:
-        task = bar.add_task(next(remaining), total=len(names) if len(names) > 1 else None)
+        shown = _ShownBar(bar, total if total != 1 else None)
         _bar = bar
         try:
-            yield lambda: bar.update(task, advance=1, description=next(remaining, ""))
+            yield shown
         finally:
             _bar = None
 
@@ -108,7 +177,7 @@ def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
     It is told what each step was, and whether it was work; those that were none are not counted.
     """
     global _bar
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not _can_show_bar():
         yield lambda _what, _is_work: None
         return
     from rich.console import Console
@@ -144,6 +213,11 @@ def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
             yield advance
         finally:
             _bar = None
+
+
+def _can_show_bar() -> bool:
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 @contextmanager

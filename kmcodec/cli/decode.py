@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmcodec.cli import options
-from kmcodec.cli.console import say_warning
+from kmcodec.cli import options as common
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, Contents, Job, Report, jobs_of, open_input, run, shown_output
-from kmcodec.cli.large import decode_large, is_taken_in_rows, limits_for
-from kmcodec.limits import Limits
+from kmcodec.cli.jobs import Kind, Plan, shown_input, shown_output
 
 if TYPE_CHECKING:
-    from kmcodec.indexed import IndexedImage
+    from kmcodec.batch.jobs import Job, Outcome
+    from kmcodec.batch.settings import DecodeSettings
+
+_KIND = Kind(".png", lambda: frozenset({".kmc"}), ".kmc files")
 
 
 @click.command(
@@ -23,77 +22,47 @@ if TYPE_CHECKING:
     examples=[
         ("To a PNG beside the file:", "kmcodec decode photo.kmc"),
         ("To another format:", "kmcodec decode photo.kmc -o photo.webp"),
+        ("A folder and those below, into another one:", "kmcodec decode . -d again --recursive"),
         ("From one program to the next:", "kmcodec decode - <photo.kmc >again.png"),
     ],
-    subjects={"Output": ("output", "directory", "overwrite", "strip", "as_json")},
-    environment=[options.TMPDIR],
+    subjects={"Output": ("output", "directory", "overwrite", "strip", "as_json", "quiet"), "Many files": common.MANY},
+    environment=[common.TMPDIR],
 )
-@options.inputs
-@options.strip
-@options.of_output
-def decode(
-    inputs: tuple[str, ...],
-    strip: bool,
-    output: str | None,
-    directory: str | None,
-    overwrite: bool,
-    as_json: bool,
-    threads: int | None,
-    max_pixels: int,
-) -> None:
+@common.inputs
+@common.strip
+@common.of_output
+@common.of_many
+def decode(inputs: tuple[str, ...], output: str | None, directory: str | None, recursive: bool, **given: Any) -> None:
     """
     Decode .kmc files to images.
 
-    IN is a .kmc file, or - for standard input. Each becomes a PNG of its name; the ending of OUT may be that of
-    another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours. Metadata is kept where the
-    format can hold it.
+    IN is a .kmc file, a folder of them, or - for standard input. Each becomes a PNG of its name; the ending of OUT may
+    be that of another format that Pillow writes. A PNG keeps the palette as it is, up to 256 colours. Metadata is kept
+    where the format can hold it.
 
     A picture of more than 33554432 pixels is decoded in blocks of rows, to PNG or TIFF: memory does not grow with its
     height.
     """
+    plan = Plan(inputs, output, directory, _KIND, recursive=recursive)
+    from kmcodec.batch.decoding import decode_job
+    from kmcodec.batch.settings import DecodeSettings
+    from kmcodec.cli import batch
 
-    def convert(job: Job) -> tuple[Contents, Report]:
-        return _decode_to_image(job, limits_for(max_pixels), threads, strip=strip)
-
-    run(jobs_of(inputs, output, directory, ".png"), convert, _line, overwrite=overwrite, as_json=as_json)
-
-
-def _decode_to_image(job: Job, limits: Limits, threads: int | None, *, strip: bool) -> tuple[Contents, Report]:
-    from kmcodec.format import KmcFile
-    from kmcodec.images import ending_of, save_image
-    from kmcodec.indexed import IndexedImage, Metadata
-
-    start = time.perf_counter()
-    ending = ".png" if job.target == STDIO else ending_of(job.target)
-    with open_input(job.source) as stream:
-        file = KmcFile(stream, limits=limits, threads=threads)
-        metadata = Metadata() if strip else file.metadata
-        if is_taken_in_rows(file.header.pixels, ending):
-            return decode_large(job, file, ending, metadata)
-        indexed = IndexedImage(file.palette, file.labels(), metadata)
-    image = save_image(indexed, ending)
-    _warn_of_losses(indexed, shown_output(job.target), ending)
-    return image, {
-        "width": indexed.width,
-        "height": indexed.height,
-        "colors": len(indexed.palette),
-        "input_bytes": file.header.file_bytes,
-        "output_bytes": len(image),
-        "seconds": time.perf_counter() - start,
-    }
+    options = batch.Options(**{name: given.pop(name) for name in batch.OPTION_NAMES if name in given})
+    work = batch.Work("decode", "decoded", decode_job, _decode_here, _line)
+    batch.run(plan, DecodeSettings(**given), options, work)
 
 
-def _warn_of_losses(indexed: IndexedImage, target: str, ending: str) -> None:
-    from kmcodec.images import is_lossy, left_out_of
+def _decode_here(job: Job[DecodeSettings]) -> Outcome:
+    from kmcodec.batch.decoding import decode_job
+    from kmcodec.cli.batch import STREAMS
+    from kmcodec.cli.console import show_step
 
-    if is_lossy(indexed, ending):
-        say_warning(f"{target}: {ending} is lossy, other pixels than those of the .kmc file; .png keeps them")
-    if left_out := left_out_of(indexed.metadata, ending):
-        say_warning(f"{target}: {ending} cannot hold {', '.join(left_out)}; left out")
+    return decode_job(job, storage=STREAMS, watch=lambda step: show_step(f"{shown_input(job.source)}: {step}"))
 
 
-def _line(report: Report) -> str:
+def _line(outcome: Outcome) -> str:
     return (
-        f"{shown_output(report['output'])}: {report['width']} x {report['height']}, K {report['colors']},"
-        f" {report['input_bytes']} -> {report['output_bytes']} bytes, {report['seconds']:.2f} s"
+        f"{shown_output(outcome.target)}: {outcome.width} x {outcome.height}, K {outcome.colors},"
+        f" {outcome.source_bytes} -> {outcome.target_bytes} bytes, {outcome.seconds:.2f} s"
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmcodec.batch.large import limits_for
 from kmcodec.cli import options
 from kmcodec.cli.console import say, say_warning
 from kmcodec.cli.help import Command
 from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
-from kmcodec.cli.large import limits_for
 
 if TYPE_CHECKING:
     from kmcodec.format import Header

@@ -1,35 +1,29 @@
-"""Files in, files out: what `encode` and `decode` have in common."""
+"""Which file becomes which: names, folders, standard input and output, and what stands in the way."""
 
 from __future__ import annotations
 
-import errno
-import json
 import os
+import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import click
 
-from kmcodec.cli.console import flush_stdout, progress, say, say_error
-from kmcodec.errors import KmcError, LimitError
-from kmcodec.files import check_target, is_url, open_binary, write_whole
+from kmcodec.batch.storage import DISK, Disk
+from kmcodec.cli.console import flush_stdout
+from kmcodec.files import Contents, FileVersion, is_url, open_binary, read_at_most
+from kmcodec.folders import Listing, ending_of, is_folder, joined, walk
 from kmcodec.limits import DEFAULT_LIMITS
+from kmcodec.sentences import printable, sentence_of
 
 STDIO = "-"
-
-Report = dict[str, Any]
-Contents: TypeAlias = bytes | Iterable[bytes]
-"""Of a file: whole, or in parts that follow one another."""
-
-Convert = Callable[["Job"], tuple[Contents, Report]]
-
-_CHUNK = 1 << 20
+STDIN_NAME, STDOUT_NAME = "standard input", "standard output"
 
 
 class Failure(Exception):  # noqa: N818  # it is not shown as an exception
@@ -37,75 +31,199 @@ class Failure(Exception):  # noqa: N818  # it is not shown as an exception
 
 
 @dataclass(frozen=True)
-class Job:
+class Pair:
     """
     One file to read and the one to write; either may be - for standard input or output.
 
-    `named` tells whether the one to write was named by the user, not after the other.
+    `error` says why it is not to be written, if so.
     """
 
     source: str
     target: str
-    named: bool
+    error: str | None = None
 
 
-def jobs_of(inputs: Sequence[str], output: str | None, directory: str | None, ending: str) -> list[Job]:
-    """Which file becomes which. Raises click.UsageError for two that would become one."""
-    if output is not None and directory is not None:
-        raise click.UsageError("-o names a file and -d a folder: give one of them")
-    if output == "" or directory == "":
-        raise click.UsageError(f"{'-o' if output == '' else '-d'} needs a name, not an empty one")
-    if output is not None and len(inputs) > 1:
-        raise click.UsageError(f"-o takes one input, not {len(inputs)}: use -d for a folder")
-    if output == "/dev/stdout":
-        output = STDIO
-    jobs = [Job(source, output or _target_of(source, directory, ending), output is not None) for source in inputs]
-    source_of: dict[str, str] = {}
-    for job in jobs:
-        if not job.target:
-            continue
-        key = job.target if job.target == STDIO or is_url(job.target) else os.path.abspath(job.target)  # noqa: PTH100  # keeps links
-        if key in source_of:
-            raise click.UsageError(
-                f"{shown_input(source_of[key])} and {shown_input(job.source)} would both become"
-                f" {shown_output(job.target)}: write one of them with -o"
-            )
-        source_of[key] = job.source
-    return jobs
-
-
-def run(
-    jobs: Sequence[Job], convert: Convert, line: Callable[[Report], str], *, overwrite: bool, as_json: bool
-) -> None:
+@dataclass(frozen=True)
+class Kind:
     """
-    Convert every file in turn and report on it; one that fails does not stop the others.
+    What files are made of which.
+
+    Attributes:
+        ending: Of the files to write.
+        endings: Tells those of the files to read, of a folder.
+        what: They are, in the plural.
+    """
+
+    ending: str
+    endings: Callable[[], frozenset[str]]
+    what: str
+
+
+class Plan:
+    """
+    Which file becomes which, for files that are named and for folders, which are listed one by one.
 
     Args:
-        jobs: The files.
-        convert: From a job to the contents of the file to write, and a report.
-        line: A report as a line of text.
-        overwrite: Whether files that exist are replaced.
-        as_json: Whether to report as JSON.
+        inputs: Names of files and folders.
+        output: The file to write, if it is named.
+        directory: The folder to write to, if it is named; else files are written beside their input.
+        kind: What files are made of which.
+        recursive: Whether folders below those named are taken as well.
 
     Raises:
-        SystemExit: With 1 in the end if a file failed.
+        click.UsageError: That makes no sense, or two files that are named would become one.
     """
-    failed = False
-    sources = {key: job.source for job in jobs if (key := _file_key(job.source))}
-    with progress([shown_input(job.source) for job in jobs]) as advance:
-        for job in jobs:
-            try:
-                with failures_of(job.source):
-                    _check_target(job, sources, overwrite)
-                    report = _convert(job, convert, overwrite)
-            except Failure as failure:
-                failed = True
-                say_error(str(failure))
+
+    def __init__(
+        self, inputs: Sequence[str], output: str | None, directory: str | None, kind: Kind, *, recursive: bool
+    ) -> None:
+        _check_usage(inputs, output, directory)
+        endings = kind.endings() if any(_could_be_folder(name) for name in inputs) else frozenset[str]()
+        self.folders = [name for name in inputs if name not in (STDIO, "") and is_folder(name, endings)]
+        if output is not None and self.folders:
+            raise click.UsageError("-o names a file, and the input is a folder: use -d")
+        self._inputs, self._directory, self._kind, self._endings = inputs, directory, kind, endings
+        self._recursive = recursive
+        output = STDIO if output == "/dev/stdout" else output
+        self._is_named = output is not None
+        files = [name for name in inputs if name not in self.folders]
+        pairs = [Pair(source, output or _target_of(source, directory, kind.ending)) for source in files]
+        self._source_of = _sources_by_target(pairs)
+        self._listed = {pair.source: pair for pair in pairs}
+
+    @property
+    def total(self) -> int | None:
+        """How many files there are; None where folders have to be listed for it."""
+        return None if self.folders else len(self._listed)
+
+    @property
+    def uses_stdio(self) -> bool:
+        """Whether a file is standard input or output."""
+        return any(STDIO in (pair.source, pair.target) for pair in self._listed.values())
+
+    def pairs(self, leave_out: Callable[[int], None] = lambda _: None) -> Iterator[Pair]:
+        """
+        All files, in the order of the inputs; those of a folder by name.
+
+        Args:
+            leave_out: Told how many files of a folder are none to be read.
+        """
+        sources = {key: source for source in self._listed if (key := _file_key(source))}
+        claims = _Claims(self._source_of, self._endings)
+        for name in self._inputs:
+            if name in self._listed:
+                pair = self._listed[name]
+                yield Pair(pair.source, pair.target, self._hindrance(pair, sources))
             else:
-                say(json.dumps(report) if as_json else line(report), err=job.target == STDIO)
-            advance()
-    if failed:
-        sys.exit(1)
+                yield from self._in_folder(name, claims, leave_out)
+
+    def _in_folder(self, folder: str, claims: _Claims, leave_out: Callable[[int], None]) -> Iterator[Pair]:
+        is_empty = True
+        for listing in walk(folder, self._endings, recursive=self._recursive):
+            if isinstance(listing, OSError):
+                is_empty = False
+                yield Pair(folder, "", sentence_of(listing, printable(folder)))
+                continue
+            leave_out(listing.others)
+            is_empty = is_empty and not listing.names
+            into = listing.folder if self._directory is None else joined(self._directory, listing.below)
+            for source, target, rival in claims.of(listing, into, self._kind.ending):
+                yield Pair(source, target, _rivalry(source, target, rival) or _link_in_the_way(target))
+        if is_empty:
+            hint = "" if self._recursive else " (--recursive looks into the folders below as well)"
+            yield Pair(folder, "", f"{printable(folder)}: a folder without {self._kind.what}{hint}")
+
+    def _hindrance(self, pair: Pair, sources: dict[tuple[int, int], str]) -> str | None:
+        """What stands in the way, but for a file that may be overwritten: for that the work looks itself."""
+        if pair.source == STDIO and sys.stdin is None:
+            return f"{STDIN_NAME} is closed"
+        if pair.target == STDIO:
+            if sys.stdout is None:
+                return "standard output is closed"
+            if sys.stdout.isatty():
+                return "standard output is a terminal: redirect it, or name a file with -o"
+            return None
+        if not pair.target:
+            return f"{shown_input(pair.source)}: not the name of a file"
+        replaced = sources.get(_file_key(pair.target) or (0, 0))
+        if replaced == pair.source and not self._is_named:
+            return f"{printable(pair.source)}: a {Path(pair.target).suffix} file already"
+        return None if replaced is None else f"{printable(pair.target)}: is an input, and not overwritten"
+
+
+def _rivalry(source: str, target: str, rival: str | None) -> str | None:
+    """Why a file is not written, where another one becomes it."""
+    if rival is None:
+        return None
+    return f"{printable(source)}: not written, for {printable(rival)} becomes {printable(target)} already"
+
+
+class _Claims:
+    """
+    Which targets are taken, and by which sources.
+
+    Of folders only the names are kept: what is in one is listed again when another is written to the same place.
+    """
+
+    def __init__(self, listed: dict[str, str], endings: Collection[str]) -> None:
+        self._listed, self._endings = listed, endings
+        self._folders: dict[str, list[str]] = {}
+
+    def of(self, listing: Listing, into: str, ending: str) -> Iterator[tuple[str, str, str | None]]:
+        """Sources of a folder, their targets, and the source that a target has already, if there is one."""
+        folders = self._folders.setdefault(_key(into), [])
+        source_of = self._earlier(folders, ending)
+        folders.append(listing.folder)
+        for name in listing.names:
+            source, made = joined(listing.folder, name), _with_ending(name, ending)
+            target = joined(into, made)
+            rival = self._listed.get(_key(target)) or source_of.setdefault(made, source)
+            if rival is source:
+                yield source, target, None
+            elif _key(rival) != _key(source):  # else it is named twice
+                yield source, target, rival
+
+    def _earlier(self, folders: Sequence[str], ending: str) -> dict[str, str]:
+        source_of: dict[str, str] = {}
+        for folder in folders:
+            for listing in walk(folder, self._endings, recursive=False):
+                if isinstance(listing, Listing):
+                    for name in listing.names:
+                        source_of.setdefault(_with_ending(name, ending), joined(folder, name))
+        return source_of
+
+
+class StandardStreams(Disk):
+    """Paths and URLs, and - for standard input and output."""
+
+    def shown(self, name: str) -> str:
+        """As `Storage.shown`."""
+        return shown_input(name)
+
+    def version(self, name: str) -> FileVersion | None:
+        """As `Storage.version`."""
+        return None if name == STDIO else super().version(name)
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """As `Storage.open`."""
+        return open_input(name)
+
+    def path(self, name: str) -> str | None:
+        """As `Storage.path`."""
+        return None if name == STDIO else super().path(name)
+
+    def folder(self, name: str) -> Path | None:
+        """As `Storage.folder`."""
+        return None if name == STDIO else super().folder(name)
+
+    def check(self, name: str, *, overwrite: bool) -> None:
+        """As `Storage.check`."""
+        if name != STDIO:
+            super().check(name, overwrite=overwrite)
+
+    def write(self, name: str, data: Contents, *, overwrite: bool) -> None:
+        """As `Storage.write`."""
+        write_output(name, data, overwrite=overwrite)
 
 
 @contextmanager
@@ -115,30 +233,25 @@ def failures_of(name: str) -> Iterator[None]:
         yield
     except (Failure, BrokenPipeError):
         raise
-    except KmcError as error:
-        hint = "; --max-pixels raises it" if isinstance(error, LimitError) and "pixels" in str(error) else ""
-        raise Failure(f"{shown_input(name)}: {error}{hint}") from error
-    except FileExistsError as error:
-        raise Failure(f"{error.filename}: exists already; --overwrite replaces it") from error
-    except OSError as error:
-        where = name if error.filename is None else os.fsdecode(error.filename)
-        raise Failure(f"{shown_input(where)}: {error.strerror or error}") from error
-    except MemoryError as error:
-        raise Failure(f"{shown_input(name)}: not enough memory") from error
-    except ImportError as error:
-        raise Failure(str(error)) from error
     except Exception as error:
-        if not is_url(name):
+        sentence = sentence_of(error, shown_input(name))
+        if sentence is None:
             raise
-        # a backend of fsspec reads when asked to, and then raises whatever its protocol leads it to
-        raise Failure(f"{name}: {error or type(error).__name__}") from error
+        raise Failure(with_hint(sentence)) from error
 
 
-@contextmanager
-def open_input(name: str) -> Iterator[BinaryIO]:
+def with_hint(sentence: str) -> str:
+    """What went wrong, and the option that would help."""
+    if sentence.endswith(": exists already"):
+        return f"{sentence}; --overwrite replaces it"
+    if re.search(r"pixels, over the limit of \d+$", sentence):
+        return f"{sentence}; --max-pixels raises it"
+    return sentence
+
+
+def open_input(name: str) -> AbstractContextManager[BinaryIO]:
     """Open a file, a URL or standard input."""
-    with BytesIO(read_bytes(name)) if name == STDIO else open_binary(name) as stream:
-        yield stream
+    return BytesIO(read_bytes(name)) if name == STDIO else open_binary(name)
 
 
 def read_bytes(name: str, limit: int | None = DEFAULT_LIMITS.file_bytes) -> bytes:
@@ -147,23 +260,56 @@ def read_bytes(name: str, limit: int | None = DEFAULT_LIMITS.file_bytes) -> byte
 
     Raises:
         LimitError: They are longer than the limit.
+        Failure: Standard input is closed.
+        OSError: They cannot be read.
     """
     if name == STDIO:
         if sys.stdin is None:
-            raise Failure("standard input is closed")
-        return _read_at_most(sys.stdin.buffer, limit)
+            raise Failure(f"{STDIN_NAME} is closed")
+        return read_at_most(sys.stdin.buffer, limit)
     with open_binary(name) as file:
-        return _read_at_most(file, limit)
+        return read_at_most(file, limit)
+
+
+def write_output(target: str, data: Contents, *, overwrite: bool) -> None:
+    """Write a file, in a folder that is made if need be, or standard output. Raises OSError if it fails."""
+    if target == STDIO:
+        _write_stdout((data,) if isinstance(data, bytes) else data)
+    else:
+        DISK.write(target, data, overwrite=overwrite)
 
 
 def shown_input(name: str) -> str:
     """A name as messages show it."""
-    return "standard input" if name == STDIO else name or "''"
+    return STDIN_NAME if name == STDIO else printable(name) or "''"
 
 
 def shown_output(name: str) -> str:
     """A name as messages show it."""
-    return "standard output" if name == STDIO else name
+    return STDOUT_NAME if name == STDIO else printable(name)
+
+
+def _check_usage(inputs: Sequence[str], output: str | None, directory: str | None) -> None:
+    if output is not None and directory is not None:
+        raise click.UsageError("-o names a file and -d a folder: give one of them")
+    if output == "" or directory == "":
+        raise click.UsageError(f"{'-o' if output == '' else '-d'} needs a name, not an empty one")
+    if output is not None and len(inputs) > 1:
+        raise click.UsageError(f"-o takes one input, not {len(inputs)}: use -d for a folder")
+
+
+def _sources_by_target(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Which source each target has. Raises click.UsageError for one that has two."""
+    source_of: dict[str, str] = {}
+    for pair in pairs:
+        if not pair.target:
+            continue
+        if (other := source_of.setdefault(_key(pair.target), pair.source)) is not pair.source:
+            raise click.UsageError(
+                f"{shown_input(other)} and {shown_input(pair.source)} would both become"
+                f" {shown_output(pair.target)}: write one of them with -o"
+            )
+    return source_of
 
 
 def _target_of(source: str, directory: str | None, ending: str) -> str:
@@ -178,70 +324,32 @@ def _target_of(source: str, directory: str | None, ending: str) -> str:
     path = path.with_suffix(ending)
     if directory is None:
         return str(path)
-    if is_url(directory):
-        return f"{directory}{'' if directory.endswith('/') else '/'}{path.name}"
-    return str(Path(directory) / path.name)
+    return joined(directory, path.name) if is_url(directory) else str(Path(directory) / path.name)
 
 
-def _check_target(job: Job, sources: dict[tuple[int, int], str], overwrite: bool) -> None:
-    """Find what stands in the way before the work, not after."""
-    if job.target == STDIO:
-        if sys.stdout is None:
-            raise Failure("standard output is closed")
-        if sys.stdout.isatty():
-            raise Failure("standard output is a terminal: redirect it, or name a file with -o")
-        return
-    if not job.target:
-        raise Failure(f"{shown_input(job.source)}: not the name of a file")
-    replaced = sources.get(_file_key(job.target) or (0, 0))
-    if replaced == job.source and not job.named:
-        raise Failure(f"{job.source}: a {Path(job.target).suffix} file already")
-    if replaced is not None:
-        raise Failure(f"{job.target}: is an input, and not overwritten")
-    if not _is_under_a_file(job.target):
-        check_target(job.target, overwrite=overwrite)
+def _with_ending(name: str, ending: str) -> str:
+    return name[: len(name) - len(ending_of(name))] + ending
 
 
-def _convert(job: Job, convert: Convert, overwrite: bool) -> Report:
-    data, report = convert(job)
-    write_output(job.target, data, overwrite=overwrite)
-    return {"input": job.source, "output": job.target, **report}
+def _key(name: str) -> str:
+    """The same for different names of one place; links are not looked into."""
+    return name.rstrip("/") if name == STDIO or is_url(name) else os.path.abspath(name)  # noqa: PTH100  # keeps links
 
 
-def write_output(target: str, data: Contents, *, overwrite: bool) -> None:
-    """Write a file, in a folder that is made if need be, or standard output. Raises OSError or Failure if it fails."""
-    if target == STDIO:
-        _write_stdout((data,) if isinstance(data, bytes) else data)
-        return
-    if not is_url(target):
-        _make_folder(Path(target).parent)
-    write_whole(target, data, overwrite=overwrite)
+def _could_be_folder(name: str) -> bool:
+    return name != STDIO and (is_url(name) or os.path.isdir(name))  # noqa: PTH112  # Path("") is the current folder
 
 
-def _write_stdout(parts: Iterable[bytes]) -> None:
-    try:
-        for part in parts:
-            rest = memoryview(part)
-            while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
-                rest = rest[sys.stdout.buffer.write(rest) :]
-        flush_stdout()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise Failure(f"standard output: {error.strerror}") from error
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        file = next(path for path in (folder, *folder.parents) if path.exists())
-        raise OSError(errno.ENOTDIR, "is a file, not a folder", str(file)) from None
-
-
-def _is_under_a_file(name: str) -> bool:
-    """Whether a part of a path that should be a folder is not one; `_make_folder` says so better."""
-    return not is_url(name) and any(path.exists() and not path.is_dir() for path in Path(name).parents)
+def _link_in_the_way(target: str) -> str | None:
+    """
+    Why a target is not written to: writing follows links, and a link to a file of another kind may lead to an input.
+    """
+    if is_url(target) or not os.path.islink(target):  # noqa: PTH114  # a Path a file takes time
+        return None
+    end = os.path.realpath(target)
+    if ending_of(end) == ending_of(target):
+        return None
+    return f"{printable(target)}: is a link to {printable(end)}, and not overwritten"
 
 
 def _file_key(name: str) -> tuple[int, int] | None:
@@ -255,10 +363,14 @@ def _file_key(name: str) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
-def _read_at_most(stream: BinaryIO, limit: int | None) -> bytes:
-    buffer = BytesIO()
-    while chunk := stream.read(_CHUNK):
-        if limit is not None and buffer.tell() + len(chunk) > limit:
-            raise LimitError(f"more than {limit} bytes, the limit of a file")
-        buffer.write(chunk)
-    return buffer.getvalue()
+def _write_stdout(parts: Iterable[bytes]) -> None:
+    try:
+        for part in parts:
+            rest = memoryview(part)
+            while rest:  # one write may be of a part, where PYTHONUNBUFFERED is set
+                rest = rest[sys.stdout.buffer.write(rest) :]
+        flush_stdout()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, STDOUT_NAME) from error

@@ -49,9 +49,38 @@ _of_output = (
         "--threads",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Threads for a large picture; one a core if not given. They do not change the result.",
+        help="Threads for a large picture; if not given, one a core, or one where several files are worked on at a"
+        " time. They do not change the result.",
     ),
     max_pixels,
+)
+
+
+_of_many = (
+    click.option("-r", "--recursive", is_flag=True, help="Of a folder, take the files in all folders below as well."),
+    click.option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Files worked on at a time, each in a process; if not given, one a core where there is a folder or more"
+        " than 8 files.",
+    ),
+    click.option("--log", metavar="F.jsonl", help="Append what came of each file to this one, a JSON object a line."),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Leave alone what the log says was done, or failed, if neither file nor options have changed since.",
+    ),
+    click.option("--retry-failed", is_flag=True, help="As --resume, but try again what failed."),
+    click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing."),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
+    click.option("--quiet", is_flag=True, help="Print warnings and errors only."),
+    click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Work on the cluster of this Dask scheduler, whose workers see the same files, or the same URLs.",
+    ),
 )
 
 
@@ -148,5 +177,16 @@ def of_colors(command: _Command) -> _Command:
 def of_output(command: _Command) -> _Command:
     """Where and how to write, and what to say about it."""
     for option in reversed(_of_output):
+        command = option(command)
+    return command
+
+
+MANY = ("recursive", "jobs", "log", "resume", "retry_failed", "dry_run", "fail_fast", "dask")
+"""Names of parameters that are about many files."""
+
+
+def of_many(command: _Command) -> _Command:
+    """How to go about many files."""
+    for option in reversed(_of_many):
         command = option(command)
     return command

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kmcodec.files import FileName, is_url, open_binary
+from kmcodec.folders import image_endings
 from kmcodec.images import read_picture
 from kmcodec.indexed import Pixels
 from kmcodec.limits import DEFAULT_LIMITS
@@ -125,9 +126,7 @@ def _files_of(name: str) -> Iterator[str]:
 
 
 def _images_below(folder: str) -> Iterator[str]:
-    from PIL import Image
-
-    endings = {ending for ending, name in Image.registered_extensions().items() if name in Image.OPEN}
+    endings = image_endings()
     paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in endings and path.is_file())
     yield from map(str, paths)
     if not paths:

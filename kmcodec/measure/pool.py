@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from functools import partial
+from multiprocessing.connection import wait
 from typing import TypeAlias
 
 from kmcodec.measure.bench import Bench, Outcome, Task
 from kmcodec.measure.pictures import name_of
 from kmcodec.measure.records import Failure
+from kmcodec.processes import Work, Worker, WorkerDied, stop
 
 Unit: TypeAlias = Sequence[Task]
 """Tasks that share work, and so a process: those of one picture and one codec."""
-
-_SECONDS_TO_END = 2
-"""After which a process that is deep in a library is not waited for any longer."""
-
-_DIED = "the process that worked on it died, perhaps for lack of memory"
 
 
 def run(units: Sequence[Unit], jobs: int, make_bench: Callable[[], Bench] = Bench) -> Iterator[tuple[Task, Outcome]]:
@@ -45,15 +39,11 @@ def run(units: Sequence[Unit], jobs: int, make_bench: Callable[[], Bench] = Benc
     yield from _run_in_processes(units, min(jobs, len(units)), make_bench)
 
 
-class _Worker:
+class _BenchWorker(Worker):
     """A process, and the tasks that it has been sent and not yet answered."""
 
     def __init__(self, make_bench: Callable[[], Bench]) -> None:
-        context = get_context("spawn")  # forks of a process with threads may hang
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, make_bench), daemon=True)
-        self._process.start()
-        theirs.close()
+        super().__init__(partial(_work_of, make_bench))
         self.tasks: list[Task] = []
 
     def start(self, unit: Unit) -> None:
@@ -61,22 +51,15 @@ class _Worker:
         if unit:
             self.connection.send(self.tasks)
 
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.join(_SECONDS_TO_END)
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
-
 
 def _run_in_processes(
     units: Sequence[Unit], jobs: int, make_bench: Callable[[], Bench]
 ) -> Iterator[tuple[Task, Outcome]]:
     waiting = iter(units)
-    workers: dict[object, _Worker] = {}
+    workers: dict[object, _BenchWorker] = {}
     try:
         for _ in range(jobs):
-            worker = _Worker(make_bench)
+            worker = _BenchWorker(make_bench)
             workers[worker.connection] = worker
             worker.start(next(waiting, ()))
         while busy := [worker.connection for worker in workers.values() if worker.tasks]:
@@ -89,33 +72,22 @@ def _run_in_processes(
                     outcome = _lost(task)
                     worker.stop()
                     del workers[ready]
-                    rest, worker = worker.tasks, _Worker(make_bench)
+                    rest, worker = worker.tasks, _BenchWorker(make_bench)
                     workers[worker.connection] = worker
                     worker.start(rest)
                 yield task, outcome
                 if not worker.tasks:
                     worker.start(next(waiting, ()))
     finally:
-        for worker in workers.values():
-            worker.stop()
+        stop(workers.values())
 
 
 def _lost(task: Task) -> Outcome:
     point = task.point
-    return Outcome(
-        failure=Failure(picture=name_of(task.source), codec=point.codec, setting=point.setting, message=_DIED)
-    )
+    failure = Failure(picture=name_of(task.source), codec=point.codec, setting=point.setting, message=str(WorkerDied()))
+    return Outcome(failure=failure)
 
 
-def _serve(connection: Connection, make_bench: Callable[[], Bench]) -> None:
-    """What a worker does: answer every task of a unit, then wait for the next unit."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops its workers
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files of peers are removed
-    bench = make_bench()
-    while True:
-        try:
-            unit: list[Task] = connection.recv()
-        except EOFError:
-            return
-        for task in unit:
-            connection.send(bench.run(task))
+def _work_of(make_bench: Callable[[], Bench]) -> Work:
+    """Bound in the process, where a bench keeps what the next task of its picture can use."""
+    return make_bench().run

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
-from kmcodec.errors import KmcError
+from kmcodec import jsonlines
 from kmcodec.files import FileName
 from kmcodec.measure.records import METRICS, Record, key_of, record_from_json
 
+StateError = jsonlines.LinesError
+"""A file to resume from is not one."""
 
-class StateError(KmcError, ValueError):
-    """A file to resume from is not one."""
+_LINE = "record of a sweep"
 
 
 class Keep(Protocol):
@@ -37,23 +36,12 @@ def read_state(file: FileName) -> dict[str, Record]:
         StateError: A line is something else, or it is no regular file.
         OSError: It cannot be read.
     """
-    path = Path(file)
-    if not path.exists():
-        return {}
-    if not path.is_file():  # a device may never end
-        raise StateError("is no file that records could be taken from")
     records: dict[str, Record] = {}
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, entry in jsonlines.read_lines(file, _LINE):
         try:
-            entry = json.loads(line)
             records[str(entry["key"])] = record_from_json(entry["record"])
         except (ValueError, TypeError, KeyError):
-            if number == len(lines):  # it has no end: the process died as it wrote it
-                break
-            raise StateError(f"line {number} is no record of a sweep: name another file, or delete it") from None
+            raise jsonlines.not_a_line(number, _LINE) from None
     return records
 
 
@@ -68,15 +56,8 @@ def appending(file: FileName | None) -> Iterator[Keep]:
     if file is None:
         yield _forget
         return
-    with open(file, "ab+") as stream:
-        _cut_unfinished_line(file)
-
-        def keep(record: Record) -> None:
-            entry = {"key": key_of_record(record), "record": record.as_json()}
-            stream.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-            stream.flush()
-
-        yield keep
+    with jsonlines.appending(file) as append:
+        yield lambda record: append({"key": key_of_record(record), "record": record.as_json()})
 
 
 def key_of_record(record: Record) -> str:
@@ -100,13 +81,3 @@ def has_metrics(record: Record, names: tuple[str, ...], measurable: Mapping[str,
 
 def _forget(record: Record) -> None:
     del record
-
-
-def _cut_unfinished_line(file: FileName) -> None:
-    """So that the next record does not become part of it."""
-    path = Path(file)
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with open(path, "rb+") as stream:
-            stream.truncate(end)

@@ -24,7 +24,7 @@ from kmcodec.quantizer.dither import (
     dither_ordered,
     is_exact,
 )
-from kmcodec.quantizer.histogram import Histogram, histogram
+from kmcodec.quantizer.histogram import Histogram, HistogramSum, histogram, with_alpha
 from kmcodec.quantizer.labels import NearestLabels, label_pixels
 from kmcodec.quantizer.options import DEFAULT_COLORS, ColorOptions, Options
 from kmcodec.quantizer.palette import fit_palette
@@ -37,6 +37,7 @@ __all__ = [
     "ColorCounter",
     "ColorOptions",
     "Histogram",
+    "HistogramSum",
     "Options",
     "Plan",
     "Prepared",
@@ -45,6 +46,7 @@ __all__ = [
     "fit_palette",
     "histogram",
     "label_pixels",
+    "palette_of",
     "plan",
     "prepare",
     "quantize_pixels",
@@ -123,6 +125,24 @@ def plan(colors: Histogram, options: Options) -> Plan:
     named = with_channels(_named(options), colors.channels)
     given = options.palette is not None
     return Plan(colors, named if given else None, named[: 0 if given else None], options)
+
+
+def palette_of(colors: Histogram, options: Options) -> Palette:
+    """
+    The palette that `quantize_pixels` would choose for a picture, or for many together, by their histogram.
+
+    Args:
+        colors: All their colours.
+        options: How they are to be reduced; without a palette.
+
+    Returns:
+        Shape (K', C), with alpha where a colour or one to keep has it.
+
+    Raises:
+        ValueError: There are too many colours for lossless.
+    """
+    colors = with_alpha(colors) if channels_for(colors.channels, options) == 4 else colors
+    return plan(colors, options).chosen_palette()
 
 
 def quantize_pixels(pixels: Pixels, options: Options) -> IndexedImage:

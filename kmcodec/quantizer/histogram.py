@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from kmcodec.blocks import BLOCK_PIXELS, blocks
 from kmcodec.indexed import Palette, Pixels
+from kmcodec.quantizer.color import OPAQUE
 
 Keys = npt.NDArray[np.uint32]
 """Morton codes: bit i of channel c of C stands at bit C·i + C − 1 − c."""
@@ -61,14 +62,45 @@ def histogram(pixels: Pixels) -> Histogram:
         pixels: Shape (height, width, 3 or 4).
     """
     channels = pixels.shape[2]
-    merged: list[Histogram] = []
-    waiting: list[Histogram] = []
+    total = HistogramSum()
     for block in blocks(*pixels.shape[:2]):
-        waiting.append(count_keys(keys_of_pixels(pixels[block]), channels))
+        total.add(count_keys(keys_of_pixels(pixels[block]), channels))
+    return total.result()
+
+
+class HistogramSum:
+    """
+    Adds histograms, one after the other, and keeps about as much of them as their sum takes.
+
+    Where some have alpha and others have not, colours of these count as opaque.
+    """
+
+    def __init__(self) -> None:
+        self._merged: list[Histogram] = []
+        self._waiting: list[Histogram] = []
+
+    def add(self, colors: Histogram) -> None:
+        """Take one more."""
+        self._waiting.append(colors)
         # merging only once as much waits as is merged keeps the whole at O(n log n)
-        if sum(map(len, waiting)) >= max(BLOCK_PIXELS, sum(map(len, merged))):
-            merged, waiting = [merge(merged + waiting)], []
-    return merge(merged + waiting)
+        if sum(map(len, self._waiting)) >= max(BLOCK_PIXELS, sum(map(len, self._merged))):
+            self._merged, self._waiting = [self.result()], []
+
+    def result(self) -> Histogram:
+        """The sum of what there is so far, one histogram at least."""
+        histograms = self._merged + self._waiting
+        if any(one.channels == 4 for one in histograms):
+            histograms = [with_alpha(one) for one in histograms]
+        return merge(histograms)
+
+
+def with_alpha(colors: Histogram) -> Histogram:
+    """The same colours with an alpha channel, opaque where they have none."""
+    if colors.channels == 4:
+        return colors
+    opaque = np.full((len(colors), 1), OPAQUE, np.uint8)
+    # all have the same alpha, so they stay in order
+    return replace(colors, keys=keys_of_pixels(np.concatenate([colors.colors, opaque], axis=1)), channels=4)
 
 
 def merge(histograms: list[Histogram]) -> Histogram:
