@@ -27,6 +27,7 @@ from kmcodec.batch import (
     WorkersLostError,
     decode_many,
     encode_many,
+    large,
     shared_palette,
     with_palette,
 )
@@ -312,6 +313,19 @@ def test_where_one_picture_has_alpha_the_shared_palette_has(pictures: list[Path]
     Image.fromarray(pixels[2]).save(pictures[2])
     palette = shared_palette(map(str, pictures), FEW)
     assert palette.tobytes() == kmcodec.quantize(np.concatenate(pixels), 4).palette.tobytes()
+
+
+def test_a_shared_palette_counts_large_pictures_row_by_row(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = shared_palette(map(str, pictures), FEW)
+    monkeypatch.setattr(large, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(large, "IN_MEMORY_PIXELS", 100)
+    assert shared_palette(map(str, pictures), FEW).tobytes() == expected.tobytes()
+    (outcome,) = encode_many([replace(jobs_for(pictures[:1])[0], settings=with_palette(FEW, expected))])
+    assert outcome.status == "done"
+    (again,) = encode_many([replace(jobs_for(pictures[:1])[0], settings=with_palette(FEW, expected), may_be_done=True)])
+    assert again.status == "done"
 
 
 def test_a_picture_that_cannot_be_read_has_no_part_in_the_shared_palette(pictures: list[Path]) -> None:
