@@ -11,11 +11,11 @@ from kmcodec.batch.perform import Converted
 from kmcodec.batch.settings import DecodeSettings, EncodeSettings
 from kmcodec.batch.storage import Storage
 from kmcodec.errors import ImageError, KmcError
-from kmcodec.indexed import Metadata
 from kmcodec.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from kmcodec.format import KmcFile
+    from kmcodec.indexed import Metadata
     from kmcodec.large.images import ImageRows, ImageSize, ImageSource
 
 LARGE_PIXELS = 1 << 25
@@ -153,6 +153,7 @@ def _encoded(
     storage: Storage,
     progress: Progress,
 ) -> Converted:
+    from kmcodec.indexed import Metadata
     from kmcodec.large.encode import encode_rows
     from kmcodec.large.metadata import read_extras
     from kmcodec.metrics import PsnrSum, bits_per_pixel
