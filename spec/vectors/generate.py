@@ -914,7 +914,12 @@ def of_streams() -> Iterator[Fault]:
     yield "R40", "no-blocks", "form 4 without blocks", with_stream(4, b"")
     yield "R40", "no-last-block", "no block is the last", with_stream(2, raw_block(fives, last=False))
     yield "R40", "block-type", "a block of the type that is reserved", with_stream(2, b"\x07\x00\x00")
-    yield "R40", "bomb", "blocks of 128 KiB for 1800 flags", with_stream(2, rle_block(31, 1 << 17))
+    yield (
+        "R41",
+        "bomb",
+        "blocks of 128 KiB of flags, of which there are 1800 at most",
+        with_stream(2, rle_block(31, 1 << 17)),
+    )
     for number in range(3):
         longer = [*flags[number], 1]
         for form in (1, 2, 3, 4):
