@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +40,13 @@ def test_manifest_and_folder_have_the_same_files(folder: str, entries: list[dict
     assert len(set(names)) == len(names)
     assert {path.stem for path in (VECTORS / folder).glob("*.pam")} <= set(names)
     assert {path.suffix for path in (VECTORS / folder).iterdir()} <= {".kmc", ".pam"}
+
+
+def test_the_legend_of_the_manifest_explains_every_field() -> None:
+    whole = json.loads((VECTORS / "manifest.json").read_text(encoding="utf-8"))
+    explained = {field for fields in whole["legend"] for field in fields.split(", ")}
+    fields = {field for part in ("valid", "invalid") for entry in whole[part] for field in entry}
+    assert explained == fields | {"valid", "invalid"}
 
 
 @valid

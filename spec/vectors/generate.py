@@ -554,6 +554,20 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
 
 
+def rows_of(width: int, height: int, palette: Palette, parameter: int, ones: list[set[int]]) -> Rows:
+    """The picture of some flags, of which the places of the ones are given, stream by stream."""
+    model = reference.Model(width, palette, parameter)
+    used = [0] * len(ones)
+
+    def transfer(stream: int, guess: int) -> int:
+        used[stream] += 1
+        return guess ^ (used[stream] - 1 in ones[stream])
+
+    rows = [[model.code(x, transfer) for x in model.next_row()] for _ in range(height)]
+    assert all(max(places, default=-1) < count for places, count in zip(ones, used, strict=True))
+    return rows
+
+
 def in_turns(width: int, stretch: int, count: int) -> bytes:
     """So many bits are guessed rightly, as many wrongly, and so on: values grow as no picture makes them."""
     parameter, asked = 4, 0
@@ -675,6 +689,7 @@ def of_header() -> Iterator[Fault]:
     for name, length in ends.items():
         yield "R1", f"ends-{name}", f"the file ends after {length} bytes", good[:length]
     yield "R1", "ends-size", "the file ends within a size", good[:8] + b"\x83"
+    yield "R1", "three-bytes", "three bytes that are not those of the signature", b"kmc"
     yield "R1", "no-strip", "the file ends after the header", good[:-6]
     item_of_9 = b"\x01\x01\x09\x09only"
     yield "R1", "ends-metadata", "the file ends within metadata", file(ROWS, PALETTE, metadata=item_of_9)[:-12]
@@ -682,7 +697,7 @@ def of_header() -> Iterator[Fault]:
     yield "R2", "long-zero", "last colour in two bytes", plain_with(last_color=b"\x82\x00")
     yield "R2", "long-strip-bytes", "strip bytes in three bytes", plain_with(strip_bytes=b"\x86\x80\x00")
     yield "R3", "2-to-the-32", "a width of 2^32", plain_with(width=b"\x80\x80\x80\x80\x10")
-    yield "R3", "six-bytes", "a size of six bytes", plain_with(height=b"\x82\x80\x80\x80\x80\x00")
+    yield "R3", "six-bytes", "2^35 + 2, a size of six bytes", plain_with(height=b"\x82\x80\x80\x80\x80\x01")
     yield "R9", "signature", "the last byte of the signature", plain_with(signature=b"\x89KMD")
     yield "R9", "text", "a text file", b"kmc, or not?\n"
     for version in (0, 2, 255):
@@ -690,8 +705,10 @@ def of_header() -> Iterator[Fault]:
     yield "R10", "version-alone", "version 2, and other bytes", b"\x89KMC\x02"
     for bit in range(2, 8):
         yield "R11", f"flag-{bit}", f"bit {bit} of the flags", plain_with(flags=bytes([1 << bit]))
-    yield "R12", "coding-2", "coding 2", plain_with(coding=b"\x02")
-    yield "R12", "coding-255", "coding 255", plain_with(coding=b"\xff")
+    for coding in (2, 255):
+        for like, good_with in (("plain", plain_with), ("predicted", predicted_with)):
+            fault = f"coding {coding}, and else a file of {like} coding"
+            yield "R12", f"coding-{coding}-{like}", fault, good_with(coding=bytes([coding]))
     for width in (0, 1, 3, 4, 8, 16):
         data = plain_with(parameter=bytes([width]))
         yield "R13", f"{width}-bits", f"labels of {width} bits, where K = 3 takes 2", data
@@ -704,18 +721,18 @@ def of_header() -> Iterator[Fault]:
     for byte in (0xB0, 0xC0, 0xF0):
         bits = (byte >> 4) + 8
         yield "R15", f"table-bits-{bits}", f"table bits {bits}", predicted_with(parameter=bytes([byte]))
-    yield "R16", "no-width", "width 0", plain_with(width=b"\x00")
+    yield "R16", "no-width", "width 0, and no labels", file(ROWS, PALETTE, payloads=[b""], changes={"width": b"\x00"})
     yield "R16", "no-height", "height 0", plain_with(height=b"\x00")
-    yield "R17", "65537-colours", "K = 65 537", plain_with(last_color=size(65536), parameter=b"\x10")
-    yield "R17", "many-colours", "K = 2^32", plain_with(last_color=size(2**32 - 1), parameter=b"\x10")
+    too_many = file([[0, 65536]], numbered(65537), parameter=17)
+    yield "R17", "65537-colours", "K = 65 537, and labels of 17 bits", too_many
+    yield "R17", "many-colours", "K = 2^32", plain_with(last_color=size(2**32 - 1), parameter=b"\x20")
     yield "R18", "strip-height-0", "strips of 0 rows", plain_with(strip_height=b"\x00")
     yield "R18", "strip-height-3", "strips of 3 rows in a picture of 2", plain_with(strip_height=b"\x03")
     wide = header(width=16384, height=2, palette=[(1, 2, 3)], coding=0, parameter=0, strips=[], strip_height=1)
     yield "R19", "strips-k1", "K = 1, and strips of one row of two", wide
     small = file(blank(127, 258), grey(2), strip_height=129)
     yield "R20", "small-strips", "strips of 127 × 129 = 16 383 pixels", small
-    large = header(width=2**21 + 1, height=4, palette=grey(2), coding=0, parameter=1, strips=[9, 9], strip_height=2)
-    yield "R21", "large-strips", "strips of 2 rows and 4 194 306 pixels", large + bytes(18)
+    yield "R21", "large-strips", "strips of 2 rows and 4 194 306 pixels", large_strips()
     yield "R22", "tables", "tables of 512 lines for a strip of 6 pixels", predicted_with(parameter=b"\x10")
     rows = blank(90, 91)
     data = file(rows, grey(2), coding=1, parameter=5 << 4)
@@ -728,6 +745,15 @@ def of_header() -> Iterator[Fault]:
     yield "R29", "byte-follows-k1", "a byte follows the header, K = 1", file(blank(2, 2), [(1, 2, 3)]) + b"\x00"
     vast = header(width=2**32 - 1, height=2**32 - 1, palette=[(1, 2, 3)], coding=0, parameter=0, strips=[])
     yield "R43", "vast", "a valid picture of 1.8 · 10^19 pixels, more than any decoder allows", vast
+
+
+def large_strips() -> bytes:
+    """Two strips, all of label 0."""
+    width = 2**21 + 1
+    payload = frame(bytes((2 * width + 7) // 8))
+    strips = [len(payload) + 4] * 2
+    head = header(width=width, height=4, palette=grey(2), coding=0, parameter=1, strips=strips, strip_height=2)
+    return head + b"".join(payload + check(head, number, payload) for number in range(2))
 
 
 def of_palette() -> Iterator[Fault]:
@@ -819,6 +845,8 @@ def of_metadata() -> Iterator[Fault]:
     yield "R2", "density", "a number of a density in two bytes", with_items(1, item(5, b"\x81\x00\x01\x01\x01"))
     many = b"\x01" + b"\x06" + size(2**32 - 1) + b"\x00"
     yield "R43", "metadata", "metadata of 4 GB, if only claimed", file(ROWS, PALETTE, metadata=many)
+    claimed = [bytes([kind]) + size((1 << 25) + 1) + b"\x00" for kind in (6, 7)]
+    yield "R43", "ignored", "kinds to be ignored, of 32 MiB and a byte each, if only claimed", with_items(2, *claimed)
 
 
 def of_strips() -> Iterator[Fault]:
@@ -880,38 +908,72 @@ def of_streams() -> Iterator[Fault]:
     def with_blocks(form: int, symbols: bytes) -> bytes:
         return with_stream(form, blocks(symbols))
 
+    def blank_with(payload: bytes) -> bytes:
+        """A picture without a wrong guess: a decoder that takes the stream for an empty one accepts it."""
+        return file(blank(30, 20), palette, coding=1, parameter=8, payloads=[payload])
+
+    def blank_with_stream(form: int, data: bytes) -> bytes:
+        return blank_with(join([(form, data), (0, b""), (0, b"")]))
+
+    def one_wrong_with(payload: bytes) -> bytes:
+        """A picture where the first guess is wrong, and no other."""
+        rows = rows_of(30, 20, palette, 8, [{0}, set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[payload])
+
+    def gap_with_stream(gap: int, form: int, data: bytes) -> bytes:
+        """A picture with one wrong guess, in the last stream after so many right ones."""
+        return file(
+            with_gap(gap)[0],
+            grey(2),
+            coding=1,
+            parameter=8,
+            payloads=[join([*(smallest(flags) for flags in with_gap(gap)[1][:-1]), (form, data)])],
+        )
+
     yield "R33", "no-table", "no payload", with_payload(b"")
     yield "R33", "table-cut-off", "the table ends within a size", with_payload(b"\x80")
     yield "R33", "no-last-form", "the table has no last form", with_payload(b"\x00\x00")
-    yield "R33", "last-form-8", "the last form is 8", with_payload(b"\x00\x00\x08")
-    yield "R33", "streams-cut-off", "a stream of 9 bytes, where 1 follows", with_payload(b"\x49\x00\x00\x01")
-    yield "R2", "stream-table", "a size of the table of streams in two bytes", with_payload(b"\x80\x00\x00\x00")
-    yield "R3", "stream-table", "a size of the table of streams of 2^32", with_payload(b"\x80\x80\x80\x80\x10\x00\x00")
-    yield "R34", "bytes", "form 0 with a byte", with_stream(0, b"\x01")
-    yield "R34", "last-stream", "the last stream has form 0 and a byte", with_payload(join([*good[:2], (0, b"\x01")]))
-    yield "R35", "no-bytes", "form 1 without bytes", with_stream(1, b"")
+    yield "R33", "last-form-8", "the last form is 8", blank_with(b"\x00\x00\x08")
+    for form, longest in ((8, 511), (9, 1023)):
+        fault = f"the last form is {form}, and the bytes are blocks as with L = {longest}"
+        yield "R33", f"last-form-{form}-blocks", fault, gap_with_stream(5, form, blocks(b"\x05"))
+    yield "R33", "streams-cut-off", "a stream of 9 bytes, where 1 follows", one_wrong_with(b"\x49\x00\x00\x01")
+    yield "R2", "stream-table", "a size of the table of streams in two bytes", blank_with(b"\x80\x00\x00\x00")
+    yield "R3", "stream-table", "a size of the table of streams of 2^32", blank_with(b"\x80\x80\x80\x80\x10\x00\x00")
+    yield "R34", "bytes", "form 0 with a byte", blank_with_stream(0, b"\x01")
+    yield (
+        "R34",
+        "last-stream",
+        "the last stream has form 0 and a byte",
+        blank_with(join([(0, b"")] * 2 + [(0, b"\x01")])),
+    )
+    yield "R35", "no-bytes", "form 1 without bytes", blank_with_stream(1, b"")
     yield "R35", "last-byte-0", "form 1 whose last byte is 0", with_stream(1, store_stream(flags[0], 1)[1] + b"\x00")
     fives = symbols_of(flags[0], 2)
-    yield "R36", "no-bytes", "form 2 without bytes", with_blocks(2, b"")
+    yield "R36", "no-bytes", "form 2 without bytes", blank_with_stream(2, blocks(b""))
     yield "R36", "byte-32", "form 2 with a byte of 32", with_blocks(2, bytes([fives[0] | 32]) + fives[1:])
     yield "R36", "last-byte-0", "form 2 whose last byte is 0", with_blocks(2, fives + b"\x00")
-    yield "R37", "no-bytes", "form 3 without bytes", with_stream(3, b"")
+    yield "R37", "no-bytes", "form 3 without bytes", blank_with_stream(3, b"")
     yield "R37", "cut-off", "form 3 ends within a size", with_stream(3, store_stream(flags[0], 3)[1] + b"\x80")
-    yield "R2", "gap", "a number of form 3 in two bytes", with_stream(3, b"\x80\x00")
-    yield "R3", "gap", "a number of form 3 of 2^32", with_stream(3, b"\x80\x80\x80\x80\x10")
+    for rule, fault, data in (("R2", "in two bytes", b"\x80\x00"), ("R3", "of 2^32", b"\x80\x80\x80\x80\x10")):
+        payload = join([(3, data), (0, b""), (0, b"")])
+        yield rule, "gap", f"a number of form 3 {fault}", one_wrong_with(payload)
     for form, longest in ((4, 31), (5, 63), (6, 127), (7, 255)):
         gaps = symbols_of(flags[0], form)
-        yield "R38", f"form-{form}-no-bytes", f"form {form} without bytes", with_blocks(form, b"")
+        yield "R38", f"form-{form}-no-bytes", f"form {form} without bytes", blank_with_stream(form, blocks(b""))
         goes_on = f"form {form} whose last byte is {longest}"
         yield "R38", f"form-{form}-goes-on", goes_on, with_blocks(form, gaps + bytes([longest]))
         if longest < 255:
             above = f"form {form} with a byte of {longest + 1}"
-            yield "R38", f"form-{form}-byte", above, with_blocks(form, bytes([longest + 1]) + gaps)
+            alone = gap_with_stream(longest + 1, form, blocks(bytes([longest + 1])))
+            yield "R38", f"form-{form}-byte", above, alone
+            followed = gap_with_stream(longest + 1, form, blocks(bytes([longest + 1, 0])))
+            yield "R38", f"form-{form}-byte-goes-on", f"{above}, as if it went on", followed
     yield "R39", "gaps", "form 4 with 8 bytes, where 2 · 9 flags allow 7", with_wrong_guesses(8)
     cut = blocks(fives)[:-1]
     yield "R40", "cut-off", "blocks that are cut off", with_stream(2, cut)
     yield "R40", "byte-follows", "a byte follows the blocks", with_stream(2, blocks(fives) + b"\x00")
-    yield "R40", "no-blocks", "form 4 without blocks", with_stream(4, b"")
+    yield "R40", "no-blocks", "form 4 without blocks", blank_with_stream(4, b"")
     yield "R40", "no-last-block", "no block is the last", with_stream(2, raw_block(fives, last=False))
     yield "R40", "block-type", "a block of the type that is reserved", with_stream(2, b"\x07\x00\x00")
     yield (
@@ -939,12 +1001,38 @@ def pam(width: int, height: int, channels: int) -> bytes:
     return f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE {kind}\nENDHDR\n".encode()
 
 
+LEGEND = {
+    "valid": "files that a decoder must decode",
+    "invalid": "files that a decoder must reject",
+    "name": "the file is NAME.kmc in the folder of the part",
+    "covers": "what it is there for",
+    "width, height, channels": "of the picture; 3 channels are RGB, 4 are RGBA with straight alpha",
+    "samples_sha256": "SHA-256 of the samples: u8, pixel after pixel and row after row, without a header or gaps; where "
+    "they take no more than 4096 bytes, NAME.pam beside the file has them",
+    "metadata": "contents of the kinds 1 to 5, decompressed and in hexadecimal, by kind; other kinds are not listed",
+    "rule, error": "the rule of kmc.md that it breaks, and the class of the error",
+    "fault": "in words",
+    "also": "rules that it breaks too, because no file, or no small one, breaks the rule alone",
+    "limits": "for R43: limits that the file exceeds; give them to the decoder if it has none, or higher ones",
+    "provenance": "how the bytes were made",
+}
+"""What the fields of the manifest mean."""
+
+ALSO = {
+    "r16-no-height": ["R18"],
+    "r17-many-colours": ["R6"],
+}
+"""Rules that files break beside their own, where there is no way around it."""
+
+LIMITS = {"pixels": reference.MOST_PIXELS, "metadata_bytes": reference.MOST_METADATA}
+
+
 def metadata_of(data: bytes) -> dict[int, bytes]:
     return reference.decode_header(reference.Source(data)).metadata
 
 
 def write(folder: Path) -> None:
-    manifest: dict[str, list[dict[str, Any]]] = {"valid": [], "invalid": []}
+    entries: dict[str, list[dict[str, Any]]] = {"valid": [], "invalid": []}
     for name, covers, data, provenance in valid():
         write_new(folder / "valid" / f"{name}.kmc", data)
         rows, palette = PICTURES[data]
@@ -962,20 +1050,25 @@ def write(folder: Path) -> None:
         }
         if len(samples) <= MOST_PICTURE_BYTES:
             write_new(folder / "valid" / f"{name}.pam", pam(len(rows[0]), len(rows), channels) + samples)
-        manifest["valid"].append(entry)
+        entries["valid"].append(entry)
     for name, rule, error, fault, data in invalid():
         write_new(folder / "invalid" / f"{name}.kmc", data)
         provenance = FROM_ZSTD if name == "r5-checksum" else BY_HAND
         entry = {"name": name, "rule": rule, "error": error, "fault": fault, "provenance": provenance}
-        manifest["invalid"].append(entry)
-    write_new(folder / "manifest.json", one_line_each(manifest).encode())
+        if name in ALSO:
+            entry["also"] = ALSO[name]
+        if rule == "R43":
+            entry["limits"] = LIMITS
+        entries["invalid"].append(entry)
+    write_new(folder / "manifest.json", one_line_each(entries).encode())
 
 
-def one_line_each(manifest: dict[str, list[dict[str, Any]]]) -> str:
-    parts = (
-        f'"{part}": [\n' + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]"
-        for part, entries in manifest.items()
-    )
+def one_line_each(entries: dict[str, list[dict[str, Any]]]) -> str:
+    """The manifest: its legend, and an entry a line."""
+    parts = [f'"legend": {json.dumps(LEGEND, ensure_ascii=False, indent=1)}'] + [
+        f'"{part}": [\n' + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in those) + "\n]"
+        for part, those in entries.items()
+    ]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
