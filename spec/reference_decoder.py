@@ -151,7 +151,7 @@ def decode_header(source: Source) -> Picture:
     if colors == 1:
         require(strip_height == height, "R19: a picture of one colour has no strips")
     else:
-        require(strip_height == height or pixels >= 1 << 14, "R20: strips are not too small")
+        require(strip_height >= height or pixels >= 1 << 14, "R20: strips are not too small")
         require(strip_height == 1 or pixels <= 1 << 22, "R21: strips are not too large")
     if coding == 0:
         require(parameter in widths(colors), "R13: a width that fits the number of colours")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,17 +60,12 @@ def rle_block(byte: int, count: int, *, last: bool = True) -> bytes:
 
 def runs(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Bytes and how often they are repeated: single ones as one, or a byte that is there at least eight times."""
-    start = position = 0
-    while position < len(data):
-        end = position
-        while end < len(data) and data[end] == data[position] and end - position < 1 << 17:
-            end += 1
-        if end - position >= 8:
-            if start < position:
-                yield data[start:position], 1
-            yield data[position : position + 1], end - position
-            start = end
-        position = end
+    start = 0
+    for run in re.finditer(rb"(.)\1{7,131071}", data, re.DOTALL):
+        if start < run.start():
+            yield data[start : run.start()], 1
+        yield run[1], len(run[0])
+        start = run.end()
     if start < len(data):
         yield data[start:], 1
 
@@ -103,6 +99,14 @@ def frame(data: bytes, *, size_bytes: int = 0, window: int | None = None, ending
 
 def stored(data: bytes) -> bytes:
     return min(data, frame(data), key=len)
+
+
+def match_block(literals: bytes, offset: int) -> bytes:
+    """A compressed block of zstd: up to 15 literals, and 34 bytes copied from `offset` bytes back, at most 60."""
+    code = (offset + 3).bit_length() - 1
+    sequences = b"\x01\x54" + bytes([len(literals), code, 31, offset + 3])  # one; its codes are RLE; then extra bits
+    content = bytes([len(literals) << 3]) + literals + sequences
+    return (1 | 2 << 1 | len(content) << 3).to_bytes(3, "little") + content
 
 
 def compressed(name: str, data: bytes, *, instead: Callable[[bytes], bytes] = bytes) -> bytes:
@@ -181,7 +185,17 @@ def predict(rows: Rows, palette: Palette, parameter: int) -> list[list[int]]:
     def at(x: int, y: int) -> int:
         return rows[y][x] if 0 <= x < len(rows[0]) and y >= 0 else 0
 
+    before = ""
+    starts = ends = [0] * len(streams)
     for y, row in enumerate(rows):
+        if y > 3 and row == rows[y - 1] == rows[y - 2] == rows[y - 3] == rows[y - 4]:
+            learned = repr((model.lines, model.weights, model.flat_lines, model.flat_weights))
+            if learned == before:  # the row before taught nothing, so this one, which is the same, has the same flags
+                for stream, start, end in zip(streams, starts, ends, strict=True):
+                    stream += stream[start:end]
+                continue
+            before = learned
+        starts = [len(stream) for stream in streams]
         for x in model.next_row():
             w = at(x - 1, y)
             is_flat = w == at(x, y - 1) == at(x - 1, y - 1) == at(x + 1, y - 1)
@@ -202,6 +216,7 @@ def predict(rows: Rows, palette: Palette, parameter: int) -> list[list[int]]:
                     model.code(x, transfer)
                 except reference.FormatError:
                     return streams
+        ends = [len(stream) for stream in streams]
     return streams
 
 
@@ -247,7 +262,8 @@ def predicted(rows: Rows, palette: Palette, parameter: int) -> bytes:
 def check(header_bytes: bytes, number: int, payload: bytes, rows: Rows | None = None, colors: int = 0) -> bytes:
     covered = header_bytes[-4:] + u32(number) + payload
     if rows is not None:
-        covered += b"".join(label.to_bytes(1 if colors <= 256 else 2, "little") for row in rows for label in row)
+        labels = [label for row in rows for label in row]
+        covered += bytes(labels) if colors <= 256 else b"".join(label.to_bytes(2, "little") for label in labels)
     return u32(zlib.crc32(covered))
 
 
@@ -418,6 +434,8 @@ def stored_data() -> Iterator[tuple[str, str, bytes]]:
         "compressed": ("zstd's compressed block, labels", compressed("labels", packed)),
         "empty-block": ("an empty last block", frame(packed, ending=True)),
     }
+    copied = b"\x20\x2a" + match_block(LITERALS, len(LITERALS))
+    yield "stored-match", "a match that begins at the first byte", file(match_rows(), grey(2), payloads=[copied])
     for name, (covers, payload) in forms.items():
         yield f"stored-{name}", covers, file(rows, grey(2), payloads=[payload])
     few = [[0] * 20, [1] * 12 + [0] * 8]
@@ -443,6 +461,15 @@ def stored_data() -> Iterator[tuple[str, str, bytes]]:
         covers,
         file(rows, ramp, changes={"stored_palette": compressed("palette", deltas(ramp))}),
     )
+
+
+LITERALS = bytes(range(1, 9))
+
+
+def match_rows() -> Rows:
+    """The bits of 8 literals and 34 bytes that repeat them."""
+    bits = [byte >> i & 1 for byte in (6 * LITERALS)[:42] for i in range(7, -1, -1)]
+    return [bits[i : i + 21] for i in range(0, len(bits), 21)]
 
 
 def with_metadata() -> Iterator[tuple[str, str, bytes]]:
@@ -516,12 +543,16 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
         "two-whole-steps": (0, 9, shapes(26, 20, 33, 6), 33, "two steps of 3 bits each, 33 · 9 direct lines"),
         "three-steps": (0, 12, specks(64, 64, 257, 3, 12), 257, "three steps are hashed, however few the lines"),
     }
+    for table_bits, context_set in {15: 1, 16: 2, 17: 4, 18: 0}.items():
+        rows = with_meeting_keys(128, 2**table_bits // 128)
+        covers = "hashed lines" + "; those of flat flags have 16 bits" * (table_bits > 16)
+        tables[f"{table_bits}-bits"] = (context_set, table_bits, rows, 1024, covers)
     for name, (context_set, table_bits, rows, colors, covers) in tables.items():
         parameter = context_set | table_bits - 8 << 4
         yield (
             f"tables-{name}",
             f"{covers}; table bits {table_bits}",
-            file(rows, grey(colors), coding=1, parameter=parameter),
+            file(rows, (grey if colors < 1024 else numbered)(colors), coding=1, parameter=parameter),
         )
     yield "predicted-blank", "no guess is wrong", file(blank(9, 7), grey(2), coding=1)
     yield "predicted-1x1", "one pixel", file([[2]], grey(3), coding=1)
@@ -554,6 +585,22 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
 
 
+MEETING = ((20, 33), (29, 1014), (571, 780), (783, 474))
+"""Labels W and WW whose second key of the flat flag meets key 0 in tables of 16 bits, but not of 17 or more."""
+
+
+def with_meeting_keys(width: int, height: int) -> Rows:
+    """Label 0, noise of 1024 labels, and flat pixels where keys meet."""
+    rows = blank(width, height)
+    for y, row in enumerate(noise(40, 18, 1024, 5)):
+        rows[height - 20 + y][:40] = row
+    for i, (w, ww) in enumerate(MEETING):
+        left = 50 + 10 * i
+        rows[height - 2][left : left + 6] = [w] * 6
+        rows[height - 1][left : left + 6] = [ww, w, w, w, w, w]
+    return rows
+
+
 def rows_of(width: int, height: int, palette: Palette, parameter: int, ones: list[set[int]]) -> Rows:
     """The picture of some flags, of which the places of the ones are given, stream by stream."""
     model = reference.Model(width, palette, parameter)
@@ -563,9 +610,7 @@ def rows_of(width: int, height: int, palette: Palette, parameter: int, ones: lis
         used[stream] += 1
         return guess ^ (used[stream] - 1 in ones[stream])
 
-    rows = [[model.code(x, transfer) for x in model.next_row()] for _ in range(height)]
-    assert all(max(places, default=-1) < count for places, count in zip(ones, used, strict=True))
-    return rows
+    return [[model.code(x, transfer) for x in model.next_row()] for _ in range(height)]
 
 
 def in_turns(width: int, stretch: int, count: int) -> bytes:
@@ -621,6 +666,7 @@ def stream_forms() -> Iterator[tuple[str, str, bytes]]:
     payload = join([store_stream(flags, 4, split_blocks) for flags in streams])
     covers = "blocks: several raw ones, and an empty last one"
     yield "form-4-blocks", covers, file(rows, palette, coding=1, parameter=0, payloads=[payload])
+    yield "form-2-largest-block", "form 2 with a block of 128 KiB", with_large_block(1 << 17)
     yield "form-4-most", "form 4 with 7 bytes, the most that 2 · 9 flags allow", with_wrong_guesses(7)
     payload = join([(1, b"\x03"), (0, b""), (0, b"")])
     covers = "a flat flag that says no, and then the label W all the same"
@@ -644,15 +690,25 @@ def with_wrong_guesses(count: int) -> bytes:
     return file(rows, palette, coding=1, parameter=parameter, payloads=[payload])
 
 
+def with_large_block(count: int) -> bytes:
+    """Form 2 with so many bytes of 0 in one block, and then others."""
+    rows, streams = with_gap(5 * count, 128, 5130)
+    fives = symbols_of(streams[-1], 2)
+    assert not any(fives[:count])
+    large = rle_block(0, count, last=False) + raw_block(fives[count:])
+    payload = join([*map(smallest, streams[:-1]), (2, large)])
+    return file(rows, grey(2), coding=1, parameter=8, payloads=[payload])
+
+
 def split_blocks(data: bytes) -> bytes:
     return raw_block(data[:1], last=False) + raw_block(data[1:], last=False) + raw_block(b"")
 
 
-def with_gap(length: int) -> tuple[Rows, list[list[int]]]:
+def with_gap(length: int, width: int = 40, height: int = 10) -> tuple[Rows, list[list[int]]]:
     """A picture, and its flags: in the surest stream so many right guesses precede a wrong one."""
-    rows = blank(40, 10)
-    place = 400 - len(predict(rows, grey(2), 8)[-1]) + length
-    rows[place // 40][place % 40] = 1
+    rows = blank(width, height)
+    place = width * height - len(predict(rows, grey(2), 8)[-1]) + length
+    rows[place // width][place % width] = 1
     streams = predict(rows, grey(2), 8)
     assert gaps_of(streams[-1])[0] == length
     return rows, streams
@@ -710,7 +766,9 @@ def of_header() -> Iterator[Fault]:
             fault = f"coding {coding}, and else a file of {like} coding"
             yield "R12", f"coding-{coding}-{like}", fault, good_with(coding=bytes([coding]))
     for width in (0, 1, 3, 4, 8, 16):
-        data = plain_with(parameter=bytes([width]))
+        rows = [[min(label, (1 << width) - 1) for label in row] for row in ROWS]
+        payloads = None if width else [b""]
+        data = file(rows, PALETTE, parameter=width, payloads=payloads)
         yield "R13", f"{width}-bits", f"labels of {width} bits, where K = 3 takes 2", data
     of_one = {"width": 2, "height": 2, "palette": [(1, 2, 3)], "strips": []}
     yield "R13", "1-bit-k1", "labels of 1 bit, where K = 1 takes 0", header(coding=0, parameter=1, **of_one)  # type: ignore[arg-type]
@@ -718,9 +776,10 @@ def of_header() -> Iterator[Fault]:
     yield "R14", "predicted-k1", "predicted coding, K = 1", header(coding=1, parameter=0, **of_one)  # type: ignore[arg-type]
     for context_set in (5, 6, 7):
         yield "R15", f"set-{context_set}", f"context set {context_set}", predicted_with(parameter=bytes([context_set]))
-    for byte in (0xB0, 0xC0, 0xF0):
-        bits = (byte >> 4) + 8
-        yield "R15", f"table-bits-{bits}", f"table bits {bits}", predicted_with(parameter=bytes([byte]))
+    for bits in (19, 20):
+        data = file(blank(256, 2**bits // 256), grey(2), coding=1, parameter=bits - 8 << 4)
+        yield "R15", f"table-bits-{bits}", f"table bits {bits}", data
+    yield "R15", "table-bits-23", "table bits 23", predicted_with(parameter=b"\xf0")
     yield "R16", "no-width", "width 0, and no labels", file(ROWS, PALETTE, payloads=[b""], changes={"width": b"\x00"})
     yield "R16", "no-height", "height 0", plain_with(height=b"\x00")
     too_many = file([[0, 65536]], numbered(65537), parameter=17)
@@ -765,8 +824,14 @@ def of_palette() -> Iterator[Fault]:
     def with_frame(stored_palette: bytes) -> bytes:
         return file(rows, palette, changes={"stored_palette": stored_palette})
 
-    yield "R4", "palette-too-long", "301 bytes of 300", with_frame(data + b"\x00")
-    yield "R4", "labels-too-long", "3 bytes of labels, where 2 are right", plain_with_payload(b"\x18\x60\x00")
+    yield "R4", "palette-too-long", "a frame of more than its 300 bytes", with_frame(good[:3] + raw_block(data))
+    labels = pack([label for row in ROWS for label in row], 2)
+    yield (
+        "R4",
+        "labels-too-long",
+        "2 bytes of labels in a frame of 7",
+        plain_with_payload(b"\x20\x02" + raw_block(labels)),
+    )
     for name, bit in {"dictionary": 0, "reserved-bit": 3, "unused-bit": 4}.items():
         dictionary = b"\x00" if bit == 0 else b""
         changed = bytes([good[0] | 1 << bit]) + dictionary + good[1:]
@@ -798,6 +863,13 @@ def of_palette() -> Iterator[Fault]:
     yield "R5", "magic-number", "a frame with its magic number", with_frame(b"\x28\xb5\x2f\xfd" + good)
     skippable = b"\x50\x2a\x4d\x18" + u32(0)
     yield "R5", "skippable-frame", "a skippable frame before the frame", with_frame(skippable + good)
+    before = b"\x20\x2a" + match_block(LITERALS, len(LITERALS) + 1)
+    yield (
+        "R8",
+        "match-before-start",
+        "a match that begins a byte before the first",
+        file(match_rows(), grey(2), payloads=[before]),
+    )
     yield "R8", "block-type", "a block of the type that is reserved", with_frame(good[:3] + b"\x07\x00\x00")
 
 
@@ -809,7 +881,12 @@ def of_metadata() -> Iterator[Fault]:
     def with_items(count: int, *those: bytes) -> bytes:
         return file(ROWS, PALETTE, metadata=size(count) + b"".join(those))
 
-    yield "R4", "item-too-long", "2 bytes of content 1", with_items(1, item(1, b"x", b"xy"))
+    yield (
+        "R4",
+        "item-too-long",
+        "a frame of 6 bytes with 1",
+        with_items(1, item(1, b"x", b"\x20\x01" + raw_block(b"x"))),
+    )
     yield "R4", "unknown-too-long", "2 bytes of content 1, of a kind to be ignored", with_items(1, item(9, b"x", b"xy"))
     yield (
         "R6",
@@ -920,15 +997,22 @@ def of_streams() -> Iterator[Fault]:
         rows = rows_of(30, 20, palette, 8, [{0}, set(), set()])
         return file(rows, palette, coding=1, parameter=8, payloads=[payload])
 
-    def gap_with_stream(gap: int, form: int, data: bytes) -> bytes:
-        """A picture with one wrong guess, in the last stream after so many right ones."""
-        return file(
-            with_gap(gap)[0],
-            grey(2),
-            coding=1,
-            parameter=8,
-            payloads=[join([*(smallest(flags) for flags in with_gap(gap)[1][:-1]), (form, data)])],
-        )
+    def all_wrong_with(fives: bytes) -> bytes:
+        """A picture where all guesses of stream 0 are wrong."""
+        rows = rows_of(30, 20, palette, 8, [set(range(room)), set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[join([(2, fives), (0, b""), (0, b"")])])
+
+    def zeros_with_blocks(count: int, data: bytes) -> bytes:
+        """A picture where so many guesses of stream 0 are wrong, the first ones: gaps of 0."""
+        rows = rows_of(30, 20, palette, 8, [set(range(count)), set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[join([(4, data), (0, b""), (0, b"")])])
+
+    def gap_with_stream(gap: int, form: int, begins: bytes) -> bytes:
+        """Before the first wrong guess of the last stream so many are right; that stream begins with some bytes."""
+        gap_rows, gap_flags = with_gap(gap)
+        data = blocks(begins + bytes(gaps_of(gap_flags[-1])[1:]))
+        payload = join([*map(smallest, gap_flags[:-1]), (form, data)])
+        return file(gap_rows, grey(2), coding=1, parameter=8, payloads=[payload])
 
     yield "R33", "no-table", "no payload", with_payload(b"")
     yield "R33", "table-cut-off", "the table ends within a size", with_payload(b"\x80")
@@ -936,7 +1020,7 @@ def of_streams() -> Iterator[Fault]:
     yield "R33", "last-form-8", "the last form is 8", blank_with(b"\x00\x00\x08")
     for form, longest in ((8, 511), (9, 1023)):
         fault = f"the last form is {form}, and the bytes are blocks as with L = {longest}"
-        yield "R33", f"last-form-{form}-blocks", fault, gap_with_stream(5, form, blocks(b"\x05"))
+        yield "R33", f"last-form-{form}-blocks", fault, gap_with_stream(5, form, b"\x05")
     yield "R33", "streams-cut-off", "a stream of 9 bytes, where 1 follows", one_wrong_with(b"\x49\x00\x00\x01")
     yield "R2", "stream-table", "a size of the table of streams in two bytes", blank_with(b"\x80\x00\x00\x00")
     yield "R3", "stream-table", "a size of the table of streams of 2^32", blank_with(b"\x80\x80\x80\x80\x10\x00\x00")
@@ -965,9 +1049,9 @@ def of_streams() -> Iterator[Fault]:
         yield "R38", f"form-{form}-goes-on", goes_on, with_blocks(form, gaps + bytes([longest]))
         if longest < 255:
             above = f"form {form} with a byte of {longest + 1}"
-            alone = gap_with_stream(longest + 1, form, blocks(bytes([longest + 1])))
+            alone = gap_with_stream(longest + 1, form, bytes([longest + 1]))
             yield "R38", f"form-{form}-byte", above, alone
-            followed = gap_with_stream(longest + 1, form, blocks(bytes([longest + 1, 0])))
+            followed = gap_with_stream(longest + 1, form, bytes([longest + 1, 0]))
             yield "R38", f"form-{form}-byte-goes-on", f"{above}, as if it went on", followed
     yield "R39", "gaps", "form 4 with 8 bytes, where 2 · 9 flags allow 7", with_wrong_guesses(8)
     cut = blocks(fives)[:-1]
@@ -976,11 +1060,14 @@ def of_streams() -> Iterator[Fault]:
     yield "R40", "no-blocks", "form 4 without blocks", blank_with_stream(4, b"")
     yield "R40", "no-last-block", "no block is the last", with_stream(2, raw_block(fives, last=False))
     yield "R40", "block-type", "a block of the type that is reserved", with_stream(2, b"\x07\x00\x00")
+    match = match_block(bytes(8), 9)
+    yield "R40", "match-before-start", "a match that begins a byte before the first", zeros_with_blocks(42, match)
+    yield "R40", "large-block", "a block of 128 KiB and a byte", with_large_block((1 << 17) + 1)
     yield (
         "R41",
         "bomb",
         "blocks of 128 KiB of flags, of which there are 1800 at most",
-        with_stream(2, rle_block(31, 1 << 17)),
+        all_wrong_with(rle_block(31, 1 << 17)),
     )
     for number in range(3):
         longer = [*flags[number], 1]
@@ -988,8 +1075,8 @@ def of_streams() -> Iterator[Fault]:
             made = store_stream(longer, form)
             fault = f"a 1 more in stream {number}, form {form}"
             yield "R41", f"stream-{number}-form-{form}", fault, with_stream(*made, number)
-    yield "R41", "far", f"a 1 after {room} flags", with_stream(3, size(room))
-    yield "R41", "billions", "a 1 after 2^32 − 1 flags", with_stream(3, size(2**32 - 1))
+    yield "R41", "far", f"a 1 after {room} flags", blank_with_stream(3, size(room))
+    yield "R41", "billions", "a 1 after 2^32 − 1 flags", blank_with_stream(3, size(2**32 - 1))
 
 
 # Output
@@ -1007,7 +1094,7 @@ LEGEND = {
     "name": "the file is NAME.kmc in the folder of the part",
     "covers": "what it is there for",
     "width, height, channels": "of the picture; 3 channels are RGB, 4 are RGBA with straight alpha",
-    "samples_sha256": "SHA-256 of the samples: u8, pixel after pixel and row after row, without a header or gaps; where "
+    "samples_sha256": "SHA-256 of the samples: u8, pixel after pixel, row after row, without a header or gaps; where "
     "they take no more than 4096 bytes, NAME.pam beside the file has them",
     "metadata": "contents of the kinds 1 to 5, decompressed and in hexadecimal, by kind; other kinds are not listed",
     "rule, error": "the rule of kmc.md that it breaks, and the class of the error",
@@ -1019,8 +1106,12 @@ LEGEND = {
 """What the fields of the manifest mean."""
 
 ALSO = {
+    "r15-table-bits-23": ["R22"],
     "r16-no-height": ["R18"],
     "r17-many-colours": ["R6"],
+    "r18-strip-height-0": ["R20"],
+    "r23-256-items": ["R1"],
+    "r40-no-blocks": ["R38"],
 }
 """Rules that files break beside their own, where there is no way around it."""
 
@@ -1036,7 +1127,8 @@ def write(folder: Path) -> None:
     for name, covers, data, provenance in valid():
         write_new(folder / "valid" / f"{name}.kmc", data)
         rows, palette = PICTURES[data]
-        samples = b"".join(bytes(palette[label]) for row in rows for label in row)
+        colors = [bytes(color) for color in palette]
+        samples = b"".join(colors[label] for row in rows for label in row)
         channels = len(palette[0])
         entry = {
             "name": name,
