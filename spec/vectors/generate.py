@@ -752,7 +752,7 @@ def of_header() -> Iterator[Fault]:
     yield "R2", "long-width", "width 3 in two bytes", plain_with(width=b"\x83\x00")
     yield "R2", "long-zero", "last colour in two bytes", plain_with(last_color=b"\x82\x00")
     yield "R2", "long-strip-bytes", "strip bytes in three bytes", plain_with(strip_bytes=b"\x86\x80\x00")
-    yield "R3", "2-to-the-32", "a width of 2^32", plain_with(width=b"\x80\x80\x80\x80\x10")
+    yield "R3", "2-to-the-32", "a width of 2^32 + 3", plain_with(width=b"\x83\x80\x80\x80\x10")
     yield "R3", "six-bytes", "2^35 + 2, a size of six bytes", plain_with(height=b"\x82\x80\x80\x80\x80\x01")
     yield "R9", "signature", "the last byte of the signature", plain_with(signature=b"\x89KMD")
     yield "R9", "text", "a text file", b"kmc, or not?\n"
