@@ -111,7 +111,9 @@ def test_the_test_values_of_planes_are_those_of_the_reference_decoder() -> None:
     palette = [[0, 0, 0], [10, 20, 30], [200, 10, 60], [255, 250, 245], [90, 80, 7]]
     planes = reference_decoder.dividing_planes(palette, 3)
     found = {name[0]: value for name, value in values() if re.match("[1-6]: label", name)}
-    assert found == {f"{path}": f"{tuple(planes[path][0])}, {planes[path][1]}" for path in range(1, 7)}
+    assert found == {
+        f"{path}": f"{tuple(planes[path][0])}, {planes[path][1]}".replace("-", "−") for path in range(1, 7)
+    }
 
 
 @pytest.mark.parametrize("d", [0, 100, 1000, 7423, 7424, 8191])

@@ -585,8 +585,11 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
 
 
-MEETING = ((20, 33), (29, 1014), (571, 780), (783, 474))
-"""Labels W and WW whose second key of the flat flag meets key 0 in tables of 16 bits, but not of 17 or more."""
+MEETING = ((99, 898), (20, 33), (29, 1014), (571, 780))
+"""
+Labels W and WW whose second key of the flat flag meets key 0 in tables of 16 bits, but not of 17 or more; the first
+meets it in tables of 15 bits, but not of 16.
+"""
 
 
 def with_meeting_keys(width: int, height: int) -> Rows:
