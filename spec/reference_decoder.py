@@ -151,7 +151,7 @@ def decode_header(source: Source) -> Picture:
     if colors == 1:
         require(strip_height == height, "R19: a picture of one colour has no strips")
     else:
-        require(strip_height == height or pixels >= 1 << 14, "R20: strips are not too small")
+        require(strip_height >= height or pixels >= 1 << 14, "R20: strips are not too small")
         require(strip_height == 1 or pixels <= 1 << 22, "R21: strips are not too large")
     if coding == 0:
         require(parameter in widths(colors), "R13: a width that fits the number of colours")
@@ -315,7 +315,7 @@ def decode_stream(form: int, data: bytes, most_flags: int) -> set[int]:
         require(len(data) > 0 and data[-1] > 0, "R35: the last byte is not zero")
         return ones_of(data, 8)
     if form == 2:
-        fives = expand(data, most_flags // 5 + 1)
+        fives = expand(data, most_flags // 5 + 1, "R36, R41")
         require(len(fives) > 0 and fives[-1] > 0 and max(fives) < 32, "R36: bytes of five flags, the last not zero")
         return ones_of(fives, 5)
     gaps = []
@@ -326,7 +326,7 @@ def decode_stream(form: int, data: bytes, most_flags: int) -> set[int]:
             gaps.append(source.size())
     else:
         longest = (1 << form + 1) - 1
-        symbols = expand(data, most_flags // 3 + 1)
+        symbols = expand(data, most_flags // 3 + 1, "R39")
         require(len(symbols) > 0 and max(symbols) <= longest and symbols[-1] < longest, "R38: gaps")
         gap = 0
         for symbol in symbols:
@@ -345,7 +345,7 @@ def ones_of(data: bytes, flags_a_byte: int) -> set[int]:
     return {i * flags_a_byte + j for i, byte in enumerate(data) for j in range(flags_a_byte) if byte >> j & 1}
 
 
-def expand(blocks: bytes, most: int) -> bytes:
+def expand(blocks: bytes, most: int, rule: str) -> bytes:
     """Byte by byte, for libzstd would neither stop at a limit nor say where the frame ends."""
     decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 20)
     frame = decompressor.decompressobj()
@@ -354,7 +354,7 @@ def expand(blocks: bytes, most: int) -> bytes:
         for byte in b"\x00\x50" + blocks:
             require(not frame.eof, "R40: nothing follows the last block")
             data += frame.decompress(bytes([byte]))
-            require(len(data) <= most, "R36, R38, R39, R40: no more bytes than flags allow")
+            require(len(data) <= most, f"{rule}: no more bytes than flags allow")
     except zstandard.ZstdError as error:
         raise FormatError(f"R40: undamaged blocks ({error})") from None
     require(frame.eof, "R40: a last block")

@@ -66,6 +66,103 @@ def test_the_dumps_are_those_of_the_files(section: str, name: str) -> None:
     assert written == data
 
 
+def test_the_test_values_of_lines_are_those_of_the_reference_decoder() -> None:
+    key, later = 0x12345678, 0x12345678 + 5 * reference_decoder.M[4]
+    hashed = reference_decoder.hashed
+    model = model_at([[0, 0, 5, 3]], [(i, i, i) for i in range(17)], 0x40)
+    context = (reference_decoder.W, reference_decoder.WW)
+    assert {
+        "step 0, t = 12": f"{hashed(key, 12)}",
+        "a later step, prefix 5, t = 12": f"{hashed(later, 12)}",
+        "a later step, prefix 5, t = 18": f"{hashed(later, 18)}",
+        "key": f"{model.key(context)}",
+        "step 0": f"{model.line(context, 1)}",
+        "step 1, prefix 11": f"{model.line(context, 11)}",
+    }.items() <= set(values())
+
+
+def test_the_test_values_of_keys_are_those_of_the_reference_decoder() -> None:
+    rows = [[8 * (dy + 3) + dx + 5 for dx in range(-4, 4)] for dy in range(0, -4, -1)]
+    model = model_at(rows, [(i, i, i) for i in range(29)], 4)
+    around = (reference_decoder.W, reference_decoder.N, reference_decoder.NW, reference_decoder.NE)
+    assert {
+        "template10": f"0x{model.key('template10'):08X}",
+        "template19": f"0x{model.key('template19'):08X}",
+        "(W, N, NW, NE), hashed": f"0x{model.key(around):08X}",
+    }.items() <= set(values())
+
+
+@pytest.mark.parametrize("alpha", [(), (128, 255, 0, 254)])
+def test_the_test_values_of_colours_are_those_of_the_reference_decoder(alpha: tuple[int, ...]) -> None:
+    colors = [(200, 100, 50), (180, 120, 60), (190, 110, 55), (170, 130, 70)]
+    palette = [(*color, a) for color, a in zip(colors, alpha, strict=True)] if alpha else colors
+    model = model_at([[0, 0, 0, 0], [0, 0, 0, 2, 1, 3]], palette, 2)
+    model.look_at_colors()
+    west, north, north_west, north_east = (tuple(color) for color in model.colors)
+    assert {
+        "W, N": f"{west}, {north}",
+        "NW, NE": f"{north_west}, {north_east}",
+        "four, activity": f"{tuple(model.four)}, {model.activity}",
+        "colour4, colour5": f"0x{model.key('colour4'):X}, 0x{model.key('colour5'):X}",
+    }.items() <= set(values())
+
+
+def test_the_test_values_of_planes_are_those_of_the_reference_decoder() -> None:
+    palette = [[0, 0, 0], [10, 20, 30], [200, 10, 60], [255, 250, 245], [90, 80, 7]]
+    planes = reference_decoder.dividing_planes(palette, 3)
+    found = {name[0]: value for name, value in values() if re.match("[1-6]: label", name)}
+    assert found == {
+        f"{path}": f"{tuple(planes[path][0])}, {planes[path][1]}".replace("-", "−") for path in range(1, 7)
+    }
+
+
+@pytest.mark.parametrize("d", [0, 100, 1000, 7423, 7424, 8191])
+def test_the_test_values_of_errors_are_those_of_the_reference_decoder(d: int) -> None:
+    right, wrong = reference_decoder.error(d, 1), -reference_decoder.error(d, 0)
+    row = re.search(rf"^    {d} +(\d+), (\d+) +(\d+), (\d+)$", section("15.3"), re.MULTILINE)
+    assert row is not None
+    u_right, e_right, u_wrong, e_wrong = map(int, row.groups())
+    assert (u_right >> 1, u_wrong >> 1) == (e_right, e_wrong) == (right, wrong)
+    assert u_right + u_wrong == 65535
+
+
+@pytest.mark.parametrize(("ones", "forms"), [({0, 2, 3, 6}, (1, 2, 3)), ({0, 32, 95}, (3, 4, 5))])
+def test_the_test_values_of_streams_are_what_the_reference_decoder_reads(ones: set[int], forms: tuple[int]) -> None:
+    groups = re.findall(r"(?:^    form \d  .*\n)+", section("15.3"), re.MULTILINE)
+    found = [re.findall(r"form (\d) +([0-9A-F ]+)", group) for group in groups]
+    read = [
+        {int(form): reference_decoder.decode_stream(int(form), bytes.fromhex(data), 1000) for form, data in group}
+        for group in found
+    ]
+    assert dict.fromkeys(forms, ones) in read
+
+
+def test_rates_stop_where_the_specification_says() -> None:
+    for first, least, last in ((10_000, 1000, 1061), (20_000, 1600, 1639)):
+        cell = reference_decoder.Cell(0, first)
+        for _ in range(1000):
+            cell.learn(0, least)
+        assert cell.rate == last
+        assert f"{last}" in section("8.6")
+
+
+def section(number: str) -> str:
+    return re.split(r"\n##", TEXT.partition(f"## {number}. ")[2])[0]
+
+
+def values() -> list[tuple[str, str]]:
+    """Names and values of section 15.3."""
+    return re.findall(r"^    (\S.*?)  +(\S.*)$", section("15.3"), re.MULTILINE)
+
+
+def model_at(rows: list[list[int]], palette: list[tuple[int, ...]], parameter: int) -> Any:
+    """The reference decoder's model, before a pixel: its row and the three above, from 4 places on its left."""
+    model = reference_decoder.Model(8, palette, parameter)
+    model.x = 0
+    model.rows = [(row + [0] * 15)[:15] for row in [*rows, [], [], []][:4]]
+    return model
+
+
 def test_the_reference_decoder_needs_zstandard_and_nothing_else() -> None:
     tree = ast.parse((SPEC / "reference_decoder.py").read_text(encoding="utf-8"))
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

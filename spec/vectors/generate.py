@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,17 +60,12 @@ def rle_block(byte: int, count: int, *, last: bool = True) -> bytes:
 
 def runs(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Bytes and how often they are repeated: single ones as one, or a byte that is there at least eight times."""
-    start = position = 0
-    while position < len(data):
-        end = position
-        while end < len(data) and data[end] == data[position] and end - position < 1 << 17:
-            end += 1
-        if end - position >= 8:
-            if start < position:
-                yield data[start:position], 1
-            yield data[position : position + 1], end - position
-            start = end
-        position = end
+    start = 0
+    for run in re.finditer(rb"(.)\1{7,131071}", data, re.DOTALL):
+        if start < run.start():
+            yield data[start : run.start()], 1
+        yield run[1], len(run[0])
+        start = run.end()
     if start < len(data):
         yield data[start:], 1
 
@@ -103,6 +99,14 @@ def frame(data: bytes, *, size_bytes: int = 0, window: int | None = None, ending
 
 def stored(data: bytes) -> bytes:
     return min(data, frame(data), key=len)
+
+
+def match_block(literals: bytes, offset: int) -> bytes:
+    """A compressed block of zstd: up to 15 literals, and 34 bytes copied from `offset` bytes back, at most 60."""
+    code = (offset + 3).bit_length() - 1
+    sequences = b"\x01\x54" + bytes([len(literals), code, 31, offset + 3])  # one; its codes are RLE; then extra bits
+    content = bytes([len(literals) << 3]) + literals + sequences
+    return (1 | 2 << 1 | len(content) << 3).to_bytes(3, "little") + content
 
 
 def compressed(name: str, data: bytes, *, instead: Callable[[bytes], bytes] = bytes) -> bytes:
@@ -181,7 +185,17 @@ def predict(rows: Rows, palette: Palette, parameter: int) -> list[list[int]]:
     def at(x: int, y: int) -> int:
         return rows[y][x] if 0 <= x < len(rows[0]) and y >= 0 else 0
 
+    before = ""
+    starts = ends = [0] * len(streams)
     for y, row in enumerate(rows):
+        if y > 3 and row == rows[y - 1] == rows[y - 2] == rows[y - 3] == rows[y - 4]:
+            learned = repr((model.lines, model.weights, model.flat_lines, model.flat_weights))
+            if learned == before:  # the row before taught nothing, so this one, which is the same, has the same flags
+                for stream, start, end in zip(streams, starts, ends, strict=True):
+                    stream += stream[start:end]
+                continue
+            before = learned
+        starts = [len(stream) for stream in streams]
         for x in model.next_row():
             w = at(x - 1, y)
             is_flat = w == at(x, y - 1) == at(x - 1, y - 1) == at(x + 1, y - 1)
@@ -202,6 +216,7 @@ def predict(rows: Rows, palette: Palette, parameter: int) -> list[list[int]]:
                     model.code(x, transfer)
                 except reference.FormatError:
                     return streams
+        ends = [len(stream) for stream in streams]
     return streams
 
 
@@ -247,7 +262,8 @@ def predicted(rows: Rows, palette: Palette, parameter: int) -> bytes:
 def check(header_bytes: bytes, number: int, payload: bytes, rows: Rows | None = None, colors: int = 0) -> bytes:
     covered = header_bytes[-4:] + u32(number) + payload
     if rows is not None:
-        covered += b"".join(label.to_bytes(1 if colors <= 256 else 2, "little") for row in rows for label in row)
+        labels = [label for row in rows for label in row]
+        covered += bytes(labels) if colors <= 256 else b"".join(label.to_bytes(2, "little") for label in labels)
     return u32(zlib.crc32(covered))
 
 
@@ -418,6 +434,8 @@ def stored_data() -> Iterator[tuple[str, str, bytes]]:
         "compressed": ("zstd's compressed block, labels", compressed("labels", packed)),
         "empty-block": ("an empty last block", frame(packed, ending=True)),
     }
+    copied = b"\x20\x2a" + match_block(LITERALS, len(LITERALS))
+    yield "stored-match", "a match that begins at the first byte", file(match_rows(), grey(2), payloads=[copied])
     for name, (covers, payload) in forms.items():
         yield f"stored-{name}", covers, file(rows, grey(2), payloads=[payload])
     few = [[0] * 20, [1] * 12 + [0] * 8]
@@ -443,6 +461,15 @@ def stored_data() -> Iterator[tuple[str, str, bytes]]:
         covers,
         file(rows, ramp, changes={"stored_palette": compressed("palette", deltas(ramp))}),
     )
+
+
+LITERALS = bytes(range(1, 9))
+
+
+def match_rows() -> Rows:
+    """The bits of 8 literals and 34 bytes that repeat them."""
+    bits = [byte >> i & 1 for byte in (6 * LITERALS)[:42] for i in range(7, -1, -1)]
+    return [bits[i : i + 21] for i in range(0, len(bits), 21)]
 
 
 def with_metadata() -> Iterator[tuple[str, str, bytes]]:
@@ -516,12 +543,16 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
         "two-whole-steps": (0, 9, shapes(26, 20, 33, 6), 33, "two steps of 3 bits each, 33 · 9 direct lines"),
         "three-steps": (0, 12, specks(64, 64, 257, 3, 12), 257, "three steps are hashed, however few the lines"),
     }
+    for table_bits, context_set in {15: 1, 16: 2, 17: 4, 18: 0}.items():
+        rows = with_meeting_keys(128, 2**table_bits // 128)
+        covers = "hashed lines" + "; those of flat flags have 16 bits" * (table_bits > 16)
+        tables[f"{table_bits}-bits"] = (context_set, table_bits, rows, 1024, covers)
     for name, (context_set, table_bits, rows, colors, covers) in tables.items():
         parameter = context_set | table_bits - 8 << 4
         yield (
             f"tables-{name}",
             f"{covers}; table bits {table_bits}",
-            file(rows, grey(colors), coding=1, parameter=parameter),
+            file(rows, (grey if colors < 1024 else numbered)(colors), coding=1, parameter=parameter),
         )
     yield "predicted-blank", "no guess is wrong", file(blank(9, 7), grey(2), coding=1)
     yield "predicted-1x1", "one pixel", file([[2]], grey(3), coding=1)
@@ -552,6 +583,37 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     covers = "stripes: guesses as sure as can be, weights and rates at their limits"
     yield "predicted-stripes", covers, file(stripes, grey(4), coding=1, parameter=1)
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
+
+
+MEETING = ((99, 898), (20, 33), (29, 1014), (571, 780))
+"""
+Labels W and WW whose second key of the flat flag meets key 0 in tables of 16 bits, but not of 17 or more; the first
+meets it in tables of 15 bits, but not of 16.
+"""
+
+
+def with_meeting_keys(width: int, height: int) -> Rows:
+    """Label 0, noise of 1024 labels, and flat pixels where keys meet."""
+    rows = blank(width, height)
+    for y, row in enumerate(noise(40, 18, 1024, 5)):
+        rows[height - 20 + y][:40] = row
+    for i, (w, ww) in enumerate(MEETING):
+        left = 50 + 10 * i
+        rows[height - 2][left : left + 6] = [w] * 6
+        rows[height - 1][left : left + 6] = [ww, w, w, w, w, w]
+    return rows
+
+
+def rows_of(width: int, height: int, palette: Palette, parameter: int, ones: list[set[int]]) -> Rows:
+    """The picture of some flags, of which the places of the ones are given, stream by stream."""
+    model = reference.Model(width, palette, parameter)
+    used = [0] * len(ones)
+
+    def transfer(stream: int, guess: int) -> int:
+        used[stream] += 1
+        return guess ^ (used[stream] - 1 in ones[stream])
+
+    return [[model.code(x, transfer) for x in model.next_row()] for _ in range(height)]
 
 
 def in_turns(width: int, stretch: int, count: int) -> bytes:
@@ -607,6 +669,7 @@ def stream_forms() -> Iterator[tuple[str, str, bytes]]:
     payload = join([store_stream(flags, 4, split_blocks) for flags in streams])
     covers = "blocks: several raw ones, and an empty last one"
     yield "form-4-blocks", covers, file(rows, palette, coding=1, parameter=0, payloads=[payload])
+    yield "form-2-largest-block", "form 2 with a block of 128 KiB", with_large_block(1 << 17)
     yield "form-4-most", "form 4 with 7 bytes, the most that 2 · 9 flags allow", with_wrong_guesses(7)
     payload = join([(1, b"\x03"), (0, b""), (0, b"")])
     covers = "a flat flag that says no, and then the label W all the same"
@@ -630,15 +693,25 @@ def with_wrong_guesses(count: int) -> bytes:
     return file(rows, palette, coding=1, parameter=parameter, payloads=[payload])
 
 
+def with_large_block(count: int) -> bytes:
+    """Form 2 with so many bytes of 0 in one block, and then others."""
+    rows, streams = with_gap(5 * count, 128, 5130)
+    fives = symbols_of(streams[-1], 2)
+    assert not any(fives[:count])
+    large = rle_block(0, count, last=False) + raw_block(fives[count:])
+    payload = join([*map(smallest, streams[:-1]), (2, large)])
+    return file(rows, grey(2), coding=1, parameter=8, payloads=[payload])
+
+
 def split_blocks(data: bytes) -> bytes:
     return raw_block(data[:1], last=False) + raw_block(data[1:], last=False) + raw_block(b"")
 
 
-def with_gap(length: int) -> tuple[Rows, list[list[int]]]:
+def with_gap(length: int, width: int = 40, height: int = 10) -> tuple[Rows, list[list[int]]]:
     """A picture, and its flags: in the surest stream so many right guesses precede a wrong one."""
-    rows = blank(40, 10)
-    place = 400 - len(predict(rows, grey(2), 8)[-1]) + length
-    rows[place // 40][place % 40] = 1
+    rows = blank(width, height)
+    place = width * height - len(predict(rows, grey(2), 8)[-1]) + length
+    rows[place // width][place % width] = 1
     streams = predict(rows, grey(2), 8)
     assert gaps_of(streams[-1])[0] == length
     return rows, streams
@@ -675,14 +748,15 @@ def of_header() -> Iterator[Fault]:
     for name, length in ends.items():
         yield "R1", f"ends-{name}", f"the file ends after {length} bytes", good[:length]
     yield "R1", "ends-size", "the file ends within a size", good[:8] + b"\x83"
+    yield "R1", "three-bytes", "three bytes that are not those of the signature", b"kmc"
     yield "R1", "no-strip", "the file ends after the header", good[:-6]
     item_of_9 = b"\x01\x01\x09\x09only"
     yield "R1", "ends-metadata", "the file ends within metadata", file(ROWS, PALETTE, metadata=item_of_9)[:-12]
     yield "R2", "long-width", "width 3 in two bytes", plain_with(width=b"\x83\x00")
     yield "R2", "long-zero", "last colour in two bytes", plain_with(last_color=b"\x82\x00")
     yield "R2", "long-strip-bytes", "strip bytes in three bytes", plain_with(strip_bytes=b"\x86\x80\x00")
-    yield "R3", "2-to-the-32", "a width of 2^32", plain_with(width=b"\x80\x80\x80\x80\x10")
-    yield "R3", "six-bytes", "a size of six bytes", plain_with(height=b"\x82\x80\x80\x80\x80\x00")
+    yield "R3", "2-to-the-32", "a width of 2^32 + 3", plain_with(width=b"\x83\x80\x80\x80\x10")
+    yield "R3", "six-bytes", "2^35 + 2, a size of six bytes", plain_with(height=b"\x82\x80\x80\x80\x80\x01")
     yield "R9", "signature", "the last byte of the signature", plain_with(signature=b"\x89KMD")
     yield "R9", "text", "a text file", b"kmc, or not?\n"
     for version in (0, 2, 255):
@@ -690,10 +764,14 @@ def of_header() -> Iterator[Fault]:
     yield "R10", "version-alone", "version 2, and other bytes", b"\x89KMC\x02"
     for bit in range(2, 8):
         yield "R11", f"flag-{bit}", f"bit {bit} of the flags", plain_with(flags=bytes([1 << bit]))
-    yield "R12", "coding-2", "coding 2", plain_with(coding=b"\x02")
-    yield "R12", "coding-255", "coding 255", plain_with(coding=b"\xff")
+    for coding in (2, 255):
+        for like, good_with in (("plain", plain_with), ("predicted", predicted_with)):
+            fault = f"coding {coding}, and else a file of {like} coding"
+            yield "R12", f"coding-{coding}-{like}", fault, good_with(coding=bytes([coding]))
     for width in (0, 1, 3, 4, 8, 16):
-        data = plain_with(parameter=bytes([width]))
+        rows = [[min(label, (1 << width) - 1) for label in row] for row in ROWS]
+        payloads = None if width else [b""]
+        data = file(rows, PALETTE, parameter=width, payloads=payloads)
         yield "R13", f"{width}-bits", f"labels of {width} bits, where K = 3 takes 2", data
     of_one = {"width": 2, "height": 2, "palette": [(1, 2, 3)], "strips": []}
     yield "R13", "1-bit-k1", "labels of 1 bit, where K = 1 takes 0", header(coding=0, parameter=1, **of_one)  # type: ignore[arg-type]
@@ -701,21 +779,22 @@ def of_header() -> Iterator[Fault]:
     yield "R14", "predicted-k1", "predicted coding, K = 1", header(coding=1, parameter=0, **of_one)  # type: ignore[arg-type]
     for context_set in (5, 6, 7):
         yield "R15", f"set-{context_set}", f"context set {context_set}", predicted_with(parameter=bytes([context_set]))
-    for byte in (0xB0, 0xC0, 0xF0):
-        bits = (byte >> 4) + 8
-        yield "R15", f"table-bits-{bits}", f"table bits {bits}", predicted_with(parameter=bytes([byte]))
-    yield "R16", "no-width", "width 0", plain_with(width=b"\x00")
+    for bits in (19, 20):
+        data = file(blank(256, 2**bits // 256), grey(2), coding=1, parameter=bits - 8 << 4)
+        yield "R15", f"table-bits-{bits}", f"table bits {bits}", data
+    yield "R15", "table-bits-23", "table bits 23", predicted_with(parameter=b"\xf0")
+    yield "R16", "no-width", "width 0, and no labels", file(ROWS, PALETTE, payloads=[b""], changes={"width": b"\x00"})
     yield "R16", "no-height", "height 0", plain_with(height=b"\x00")
-    yield "R17", "65537-colours", "K = 65 537", plain_with(last_color=size(65536), parameter=b"\x10")
-    yield "R17", "many-colours", "K = 2^32", plain_with(last_color=size(2**32 - 1), parameter=b"\x10")
+    too_many = file([[0, 65536]], numbered(65537), parameter=17)
+    yield "R17", "65537-colours", "K = 65 537, and labels of 17 bits", too_many
+    yield "R17", "many-colours", "K = 2^32", plain_with(last_color=size(2**32 - 1), parameter=b"\x20")
     yield "R18", "strip-height-0", "strips of 0 rows", plain_with(strip_height=b"\x00")
     yield "R18", "strip-height-3", "strips of 3 rows in a picture of 2", plain_with(strip_height=b"\x03")
     wide = header(width=16384, height=2, palette=[(1, 2, 3)], coding=0, parameter=0, strips=[], strip_height=1)
     yield "R19", "strips-k1", "K = 1, and strips of one row of two", wide
     small = file(blank(127, 258), grey(2), strip_height=129)
     yield "R20", "small-strips", "strips of 127 × 129 = 16 383 pixels", small
-    large = header(width=2**21 + 1, height=4, palette=grey(2), coding=0, parameter=1, strips=[9, 9], strip_height=2)
-    yield "R21", "large-strips", "strips of 2 rows and 4 194 306 pixels", large + bytes(18)
+    yield "R21", "large-strips", "strips of 2 rows and 4 194 306 pixels", large_strips()
     yield "R22", "tables", "tables of 512 lines for a strip of 6 pixels", predicted_with(parameter=b"\x10")
     rows = blank(90, 91)
     data = file(rows, grey(2), coding=1, parameter=5 << 4)
@@ -730,6 +809,15 @@ def of_header() -> Iterator[Fault]:
     yield "R43", "vast", "a valid picture of 1.8 · 10^19 pixels, more than any decoder allows", vast
 
 
+def large_strips() -> bytes:
+    """Two strips, all of label 0."""
+    width = 2**21 + 1
+    payload = frame(bytes((2 * width + 7) // 8))
+    strips = [len(payload) + 4] * 2
+    head = header(width=width, height=4, palette=grey(2), coding=0, parameter=1, strips=strips, strip_height=2)
+    return head + b"".join(payload + check(head, number, payload) for number in range(2))
+
+
 def of_palette() -> Iterator[Fault]:
     palette = numbered(100)
     data = deltas(palette)
@@ -739,8 +827,14 @@ def of_palette() -> Iterator[Fault]:
     def with_frame(stored_palette: bytes) -> bytes:
         return file(rows, palette, changes={"stored_palette": stored_palette})
 
-    yield "R4", "palette-too-long", "301 bytes of 300", with_frame(data + b"\x00")
-    yield "R4", "labels-too-long", "3 bytes of labels, where 2 are right", plain_with_payload(b"\x18\x60\x00")
+    yield "R4", "palette-too-long", "a frame of more than its 300 bytes", with_frame(good[:3] + raw_block(data))
+    labels = pack([label for row in ROWS for label in row], 2)
+    yield (
+        "R4",
+        "labels-too-long",
+        "2 bytes of labels in a frame of 7",
+        plain_with_payload(b"\x20\x02" + raw_block(labels)),
+    )
     for name, bit in {"dictionary": 0, "reserved-bit": 3, "unused-bit": 4}.items():
         dictionary = b"\x00" if bit == 0 else b""
         changed = bytes([good[0] | 1 << bit]) + dictionary + good[1:]
@@ -772,6 +866,13 @@ def of_palette() -> Iterator[Fault]:
     yield "R5", "magic-number", "a frame with its magic number", with_frame(b"\x28\xb5\x2f\xfd" + good)
     skippable = b"\x50\x2a\x4d\x18" + u32(0)
     yield "R5", "skippable-frame", "a skippable frame before the frame", with_frame(skippable + good)
+    before = b"\x20\x2a" + match_block(LITERALS, len(LITERALS) + 1)
+    yield (
+        "R8",
+        "match-before-start",
+        "a match that begins a byte before the first",
+        file(match_rows(), grey(2), payloads=[before]),
+    )
     yield "R8", "block-type", "a block of the type that is reserved", with_frame(good[:3] + b"\x07\x00\x00")
 
 
@@ -783,7 +884,12 @@ def of_metadata() -> Iterator[Fault]:
     def with_items(count: int, *those: bytes) -> bytes:
         return file(ROWS, PALETTE, metadata=size(count) + b"".join(those))
 
-    yield "R4", "item-too-long", "2 bytes of content 1", with_items(1, item(1, b"x", b"xy"))
+    yield (
+        "R4",
+        "item-too-long",
+        "a frame of 6 bytes with 1",
+        with_items(1, item(1, b"x", b"\x20\x01" + raw_block(b"x"))),
+    )
     yield "R4", "unknown-too-long", "2 bytes of content 1, of a kind to be ignored", with_items(1, item(9, b"x", b"xy"))
     yield (
         "R6",
@@ -819,6 +925,8 @@ def of_metadata() -> Iterator[Fault]:
     yield "R2", "density", "a number of a density in two bytes", with_items(1, item(5, b"\x81\x00\x01\x01\x01"))
     many = b"\x01" + b"\x06" + size(2**32 - 1) + b"\x00"
     yield "R43", "metadata", "metadata of 4 GB, if only claimed", file(ROWS, PALETTE, metadata=many)
+    claimed = [bytes([kind]) + size((1 << 25) + 1) + b"\x00" for kind in (6, 7)]
+    yield "R43", "ignored", "kinds to be ignored, of 32 MiB and a byte each, if only claimed", with_items(2, *claimed)
 
 
 def of_strips() -> Iterator[Fault]:
@@ -880,49 +988,98 @@ def of_streams() -> Iterator[Fault]:
     def with_blocks(form: int, symbols: bytes) -> bytes:
         return with_stream(form, blocks(symbols))
 
+    def blank_with(payload: bytes) -> bytes:
+        """A picture without a wrong guess: a decoder that takes the stream for an empty one accepts it."""
+        return file(blank(30, 20), palette, coding=1, parameter=8, payloads=[payload])
+
+    def blank_with_stream(form: int, data: bytes) -> bytes:
+        return blank_with(join([(form, data), (0, b""), (0, b"")]))
+
+    def one_wrong_with(payload: bytes) -> bytes:
+        """A picture where the first guess is wrong, and no other."""
+        rows = rows_of(30, 20, palette, 8, [{0}, set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[payload])
+
+    def all_wrong_with(fives: bytes) -> bytes:
+        """A picture where all guesses of stream 0 are wrong."""
+        rows = rows_of(30, 20, palette, 8, [set(range(room)), set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[join([(2, fives), (0, b""), (0, b"")])])
+
+    def zeros_with_blocks(count: int, data: bytes) -> bytes:
+        """A picture where so many guesses of stream 0 are wrong, the first ones: gaps of 0."""
+        rows = rows_of(30, 20, palette, 8, [set(range(count)), set(), set()])
+        return file(rows, palette, coding=1, parameter=8, payloads=[join([(4, data), (0, b""), (0, b"")])])
+
+    def gap_with_stream(gap: int, form: int, begins: bytes) -> bytes:
+        """Before the first wrong guess of the last stream so many are right; that stream begins with some bytes."""
+        gap_rows, gap_flags = with_gap(gap)
+        data = blocks(begins + bytes(gaps_of(gap_flags[-1])[1:]))
+        payload = join([*map(smallest, gap_flags[:-1]), (form, data)])
+        return file(gap_rows, grey(2), coding=1, parameter=8, payloads=[payload])
+
     yield "R33", "no-table", "no payload", with_payload(b"")
     yield "R33", "table-cut-off", "the table ends within a size", with_payload(b"\x80")
     yield "R33", "no-last-form", "the table has no last form", with_payload(b"\x00\x00")
-    yield "R33", "last-form-8", "the last form is 8", with_payload(b"\x00\x00\x08")
-    yield "R33", "streams-cut-off", "a stream of 9 bytes, where 1 follows", with_payload(b"\x49\x00\x00\x01")
-    yield "R2", "stream-table", "a size of the table of streams in two bytes", with_payload(b"\x80\x00\x00\x00")
-    yield "R3", "stream-table", "a size of the table of streams of 2^32", with_payload(b"\x80\x80\x80\x80\x10\x00\x00")
-    yield "R34", "bytes", "form 0 with a byte", with_stream(0, b"\x01")
-    yield "R34", "last-stream", "the last stream has form 0 and a byte", with_payload(join([*good[:2], (0, b"\x01")]))
-    yield "R35", "no-bytes", "form 1 without bytes", with_stream(1, b"")
+    yield "R33", "last-form-8", "the last form is 8", blank_with(b"\x00\x00\x08")
+    for form, longest in ((8, 511), (9, 1023)):
+        fault = f"the last form is {form}, and the bytes are blocks as with L = {longest}"
+        yield "R33", f"last-form-{form}-blocks", fault, gap_with_stream(5, form, b"\x05")
+    yield "R33", "streams-cut-off", "a stream of 9 bytes, where 1 follows", one_wrong_with(b"\x49\x00\x00\x01")
+    yield "R2", "stream-table", "a size of the table of streams in two bytes", blank_with(b"\x80\x00\x00\x00")
+    yield "R3", "stream-table", "a size of the table of streams of 2^32", blank_with(b"\x80\x80\x80\x80\x10\x00\x00")
+    yield "R34", "bytes", "form 0 with a byte", blank_with_stream(0, b"\x01")
+    yield (
+        "R34",
+        "last-stream",
+        "the last stream has form 0 and a byte",
+        blank_with(join([(0, b"")] * 2 + [(0, b"\x01")])),
+    )
+    yield "R35", "no-bytes", "form 1 without bytes", blank_with_stream(1, b"")
     yield "R35", "last-byte-0", "form 1 whose last byte is 0", with_stream(1, store_stream(flags[0], 1)[1] + b"\x00")
     fives = symbols_of(flags[0], 2)
-    yield "R36", "no-bytes", "form 2 without bytes", with_blocks(2, b"")
+    yield "R36", "no-bytes", "form 2 without bytes", blank_with_stream(2, blocks(b""))
     yield "R36", "byte-32", "form 2 with a byte of 32", with_blocks(2, bytes([fives[0] | 32]) + fives[1:])
     yield "R36", "last-byte-0", "form 2 whose last byte is 0", with_blocks(2, fives + b"\x00")
-    yield "R37", "no-bytes", "form 3 without bytes", with_stream(3, b"")
+    yield "R37", "no-bytes", "form 3 without bytes", blank_with_stream(3, b"")
     yield "R37", "cut-off", "form 3 ends within a size", with_stream(3, store_stream(flags[0], 3)[1] + b"\x80")
-    yield "R2", "gap", "a number of form 3 in two bytes", with_stream(3, b"\x80\x00")
-    yield "R3", "gap", "a number of form 3 of 2^32", with_stream(3, b"\x80\x80\x80\x80\x10")
+    for rule, fault, data in (("R2", "in two bytes", b"\x80\x00"), ("R3", "of 2^32", b"\x80\x80\x80\x80\x10")):
+        payload = join([(3, data), (0, b""), (0, b"")])
+        yield rule, "gap", f"a number of form 3 {fault}", one_wrong_with(payload)
     for form, longest in ((4, 31), (5, 63), (6, 127), (7, 255)):
         gaps = symbols_of(flags[0], form)
-        yield "R38", f"form-{form}-no-bytes", f"form {form} without bytes", with_blocks(form, b"")
+        yield "R38", f"form-{form}-no-bytes", f"form {form} without bytes", blank_with_stream(form, blocks(b""))
         goes_on = f"form {form} whose last byte is {longest}"
         yield "R38", f"form-{form}-goes-on", goes_on, with_blocks(form, gaps + bytes([longest]))
         if longest < 255:
             above = f"form {form} with a byte of {longest + 1}"
-            yield "R38", f"form-{form}-byte", above, with_blocks(form, bytes([longest + 1]) + gaps)
+            alone = gap_with_stream(longest + 1, form, bytes([longest + 1]))
+            yield "R38", f"form-{form}-byte", above, alone
+            followed = gap_with_stream(longest + 1, form, bytes([longest + 1, 0]))
+            yield "R38", f"form-{form}-byte-goes-on", f"{above}, as if it went on", followed
     yield "R39", "gaps", "form 4 with 8 bytes, where 2 · 9 flags allow 7", with_wrong_guesses(8)
     cut = blocks(fives)[:-1]
     yield "R40", "cut-off", "blocks that are cut off", with_stream(2, cut)
     yield "R40", "byte-follows", "a byte follows the blocks", with_stream(2, blocks(fives) + b"\x00")
-    yield "R40", "no-blocks", "form 4 without blocks", with_stream(4, b"")
+    yield "R40", "no-blocks", "form 4 without blocks", blank_with_stream(4, b"")
     yield "R40", "no-last-block", "no block is the last", with_stream(2, raw_block(fives, last=False))
     yield "R40", "block-type", "a block of the type that is reserved", with_stream(2, b"\x07\x00\x00")
-    yield "R40", "bomb", "blocks of 128 KiB for 1800 flags", with_stream(2, rle_block(31, 1 << 17))
+    match = match_block(bytes(8), 9)
+    yield "R40", "match-before-start", "a match that begins a byte before the first", zeros_with_blocks(42, match)
+    yield "R40", "large-block", "a block of 128 KiB and a byte", with_large_block((1 << 17) + 1)
+    yield (
+        "R41",
+        "bomb",
+        "blocks of 128 KiB of flags, of which there are 1800 at most",
+        all_wrong_with(rle_block(31, 1 << 17)),
+    )
     for number in range(3):
         longer = [*flags[number], 1]
         for form in (1, 2, 3, 4):
             made = store_stream(longer, form)
             fault = f"a 1 more in stream {number}, form {form}"
             yield "R41", f"stream-{number}-form-{form}", fault, with_stream(*made, number)
-    yield "R41", "far", f"a 1 after {room} flags", with_stream(3, size(room))
-    yield "R41", "billions", "a 1 after 2^32 − 1 flags", with_stream(3, size(2**32 - 1))
+    yield "R41", "far", f"a 1 after {room} flags", blank_with_stream(3, size(room))
+    yield "R41", "billions", "a 1 after 2^32 − 1 flags", blank_with_stream(3, size(2**32 - 1))
 
 
 # Output
@@ -934,16 +1091,47 @@ def pam(width: int, height: int, channels: int) -> bytes:
     return f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE {kind}\nENDHDR\n".encode()
 
 
+LEGEND = {
+    "valid": "files that a decoder must decode",
+    "invalid": "files that a decoder must reject",
+    "name": "the file is NAME.kmc in the folder of the part",
+    "covers": "what it is there for",
+    "width, height, channels": "of the picture; 3 channels are RGB, 4 are RGBA with straight alpha",
+    "samples_sha256": "SHA-256 of the samples: u8, pixel after pixel, row after row, without a header or gaps; where "
+    "they take no more than 4096 bytes, NAME.pam beside the file has them",
+    "metadata": "contents of the kinds 1 to 5, decompressed and in hexadecimal, by kind; other kinds are not listed",
+    "rule, error": "the rule of kmc.md that it breaks, and the class of the error",
+    "fault": "in words",
+    "also": "rules that it breaks too, because no file, or no small one, breaks the rule alone",
+    "limits": "for R43: limits that the file exceeds; give them to the decoder if it has none, or higher ones",
+    "provenance": "how the bytes were made",
+}
+"""What the fields of the manifest mean."""
+
+ALSO = {
+    "r15-table-bits-23": ["R22"],
+    "r16-no-height": ["R18"],
+    "r17-many-colours": ["R6"],
+    "r18-strip-height-0": ["R20"],
+    "r23-256-items": ["R1"],
+    "r40-no-blocks": ["R38"],
+}
+"""Rules that files break beside their own, where there is no way around it."""
+
+LIMITS = {"pixels": reference.MOST_PIXELS, "metadata_bytes": reference.MOST_METADATA}
+
+
 def metadata_of(data: bytes) -> dict[int, bytes]:
     return reference.decode_header(reference.Source(data)).metadata
 
 
 def write(folder: Path) -> None:
-    manifest: dict[str, list[dict[str, Any]]] = {"valid": [], "invalid": []}
+    entries: dict[str, list[dict[str, Any]]] = {"valid": [], "invalid": []}
     for name, covers, data, provenance in valid():
         write_new(folder / "valid" / f"{name}.kmc", data)
         rows, palette = PICTURES[data]
-        samples = b"".join(bytes(palette[label]) for row in rows for label in row)
+        colors = [bytes(color) for color in palette]
+        samples = b"".join(colors[label] for row in rows for label in row)
         channels = len(palette[0])
         entry = {
             "name": name,
@@ -957,20 +1145,25 @@ def write(folder: Path) -> None:
         }
         if len(samples) <= MOST_PICTURE_BYTES:
             write_new(folder / "valid" / f"{name}.pam", pam(len(rows[0]), len(rows), channels) + samples)
-        manifest["valid"].append(entry)
+        entries["valid"].append(entry)
     for name, rule, error, fault, data in invalid():
         write_new(folder / "invalid" / f"{name}.kmc", data)
         provenance = FROM_ZSTD if name == "r5-checksum" else BY_HAND
         entry = {"name": name, "rule": rule, "error": error, "fault": fault, "provenance": provenance}
-        manifest["invalid"].append(entry)
-    write_new(folder / "manifest.json", one_line_each(manifest).encode())
+        if name in ALSO:
+            entry["also"] = ALSO[name]
+        if rule == "R43":
+            entry["limits"] = LIMITS
+        entries["invalid"].append(entry)
+    write_new(folder / "manifest.json", one_line_each(entries).encode())
 
 
-def one_line_each(manifest: dict[str, list[dict[str, Any]]]) -> str:
-    parts = (
-        f'"{part}": [\n' + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]"
-        for part, entries in manifest.items()
-    )
+def one_line_each(entries: dict[str, list[dict[str, Any]]]) -> str:
+    """The manifest: its legend, and an entry a line."""
+    parts = [f'"legend": {json.dumps(LEGEND, ensure_ascii=False, indent=1)}'] + [
+        f'"{part}": [\n' + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in those) + "\n]"
+        for part, those in entries.items()
+    ]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
