@@ -13,7 +13,7 @@ from PIL import Image
 import kmcodec
 from kmcodec.format import strips
 
-settings.register_profile("kmcodec", deadline=None, max_examples=75, derandomize=True)
+settings.register_profile("kmcodec", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("kmcodec")
 
 SAMPLES = sorted(path.name for path in files("kmcodec.samples").iterdir() if path.name.endswith(".png"))

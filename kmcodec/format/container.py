@@ -205,8 +205,6 @@ def parse_header(data: bytes, limits: Limits) -> Header:
         return _parse(stream, limits)
     except construct.StreamError:
         raise TruncatedError(f"the file ends within its header, after {len(data)} bytes") from None
-    except construct.ConstructError as error:
-        raise FormatError(f"damaged header: {str(error).splitlines()[-1]}") from None
 
 
 def _parse(stream: BytesIO, limits: Limits) -> Header:
