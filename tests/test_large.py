@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 import zlib
@@ -408,6 +409,35 @@ def test_text_behind_the_pixels_of_a_png_is_kept() -> None:
 )
 def test_what_cannot_be_read_in_rows_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
+        rows_of(data)
+
+
+def with_tag(tiff: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF with another value of a tag that is one SHORT."""
+    entry = struct.pack("<HHI", tag, 3, 1)
+    assert tiff.count(entry) == 1
+    place = tiff.index(entry) + len(entry)
+    return tiff[:place] + struct.pack("<H", value) + tiff[place + 2 :]
+
+
+def misread_tiffs() -> dict[str, bytes]:
+    """TIFFs of which libvips makes other pixels than Pillow."""
+    rgba = np.random.default_rng(5).integers(0, 256, (9, 9, 4), np.uint8)
+    image = Image.fromarray(rgba)
+    with_alpha = {mode: pil_bytes(image.convert(mode), "TIFF") for mode in ("RGBA", "LA")}
+    grey_16 = vips_bytes(np.arange(81, dtype=np.uint16).reshape(9, 9) * 800, "grey16", ".tif")
+    return {
+        "YCbCr": pil_bytes(image.convert("YCbCr"), "TIFF"),
+        "YCbCr lzw": pil_bytes(image.convert("YCbCr"), "TIFF", compression="tiff_lzw"),
+        "white is zero 16": with_tag(grey_16, 262, 0),
+        **{f"{mode} {kind}": with_tag(data, 338, kind) for mode, data in with_alpha.items() for kind in (0, 1)},
+    }
+
+
+@pytest.mark.parametrize("data", misread_tiffs().values(), ids=misread_tiffs())
+def test_a_tiff_that_libvips_misreads_is_not_read_in_rows(data: bytes) -> None:
+    assert read_picture(data).pixels.shape[:2] == (9, 9)
+    with pytest.raises(ImageError, match="this kind of TIFF cannot be read row by row"):
         rows_of(data)
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from kmcodec.blocks import BLOCK_PIXELS
 from kmcodec.errors import ImageError
@@ -30,16 +30,33 @@ ImageSource: TypeAlias = str | bytes
 _LOADERS = {"PNG": "pngload", "TIFF": "tiffload", "JPEG": "jpegload", "MPO": "jpegload"}
 """What decodes a format of Pillow's from the top to the bottom, in libvips."""
 
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+"""What a sample of a TIFF means."""
+
+_JPEG_COMPRESSIONS = (6, 7)
+"""Of a TIFF, the old and the new; libvips turns what they hold to RGB."""
+
+_NO_PLAIN_ALPHA = frozenset((0, 1))
+"""Of a TIFF, samples that mean nothing known, and alpha that the others are multiplied by."""
+
 _OPAQUE = 255
 
 
 @dataclass(frozen=True)
 class ImageSize:
-    """What the first bytes of an image file tell: Pillow's name of its format, width and height in pixels."""
+    """
+    What an image file tells without its pixels.
+
+    Attributes:
+        format: Pillow's name of it.
+        width, height: Pixels.
+        is_misread: Whether it is a TIFF of which libvips makes other pixels than Pillow.
+    """
 
     format: str
     width: int
     height: int
+    is_misread: bool = False
 
     @property
     def pixels(self) -> int:
@@ -52,7 +69,7 @@ def image_size(source: ImageSource) -> ImageSize | None:
     with open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream, without_pillow_limits():
         try:
             with Image.open(stream) as image:
-                return ImageSize(image.format or "", *image.size)
+                return ImageSize(image.format or "", *image.size, _is_misread(image))
         except Exception:  # as in images.py; what is wrong is found by what reads it whole
             return None
 
@@ -83,6 +100,8 @@ class ImageRows:
         self._vips = _import_vips()
         if size.format not in _LOADERS:
             raise ImageError(f"{size.format or 'this format'} cannot be read row by row; PNG, TIFF and JPEG can")
+        if size.is_misread:
+            raise ImageError("this kind of TIFF cannot be read row by row")
         self._loader = _LOADERS[size.format]
         with self._errors("damaged, or of a kind that cannot be read row by row"):
             image = self._open()
@@ -143,6 +162,18 @@ class ImageRows:
         except self._vips.Error as error:
             lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
             raise ImageError(f"{what} ({lines[0] if lines else error.message})") from None
+
+
+def _is_misread(image: Image.Image) -> bool:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    tags = image.tag_v2
+    photometric = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _WHITE_IS_ZERO)
+    if photometric == _YCBCR and tags.get(TiffImagePlugin.COMPRESSION, 1) not in _JPEG_COMPRESSIONS:
+        return True
+    if photometric == _WHITE_IS_ZERO and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
+        return True
+    return not _NO_PLAIN_ALPHA.isdisjoint(tags.get(TiffImagePlugin.EXTRASAMPLES, ()))
 
 
 def _import_vips() -> ModuleType:
