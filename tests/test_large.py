@@ -526,6 +526,15 @@ def test_a_large_picture_is_encoded_and_decoded_as_any_other(folder: Path, monke
     assert names_in(folder) == {"a.png", "a.kmc", "b.tif"}
 
 
+def test_what_a_tiff_cannot_hold_is_left_out_and_that_is_said(folder: Path) -> None:
+    metadata = kmcodec.Metadata(text=(("Author", "nobody"),))
+    kmcodec.write(folder / "a.kmc", np.zeros((99, 99, 3), np.uint8), metadata=metadata)
+    said = "kmcodec: warning: b.tif: .tif cannot hold text of the keyword 'Author'; left out\n"
+    for more, expected in (((), said), (("--strip",), "")):
+        run = large_run("decode", "a.kmc", "-o", "b.tif", "--overwrite", *more, cwd=folder)
+        assert (run.returncode, run.stderr) == (0, expected)
+
+
 def test_a_pipe_works_at_both_ends(folder: Path) -> None:
     command = [sys.executable, "-c", COMMAND.format(""), "1000"]
     script = '"$@" encode - -k 7 <a.png | "$@" decode - >b.png'
