@@ -124,6 +124,19 @@ def without_pillow_limits() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = before
 
 
+@contextmanager
+def warnings_of_pillow(problems: list[str]) -> Iterator[None]:
+    """Take what Pillow warns of as problems of the file; what others warn of meanwhile is passed on."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield
+    for warning in warned:
+        if issubclass(warning.category, UserWarning) and Path(warning.filename).parent == _PILLOW:
+            problems.append(f"damaged, but readable: {' '.join(str(warning.message).split())}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
 def save_image(indexed: IndexedImage, ending: str) -> bytes:
     """
     Write a picture in another format, with its metadata where the format takes it.
@@ -173,7 +186,7 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
     data, problems = without_bad_metadata(data, METADATA_BYTES)
     data, bad_tags = without_bad_tags(data)
     problems += bad_tags
-    with without_pillow_limits(), _warnings_of_pillow(problems):
+    with without_pillow_limits(), warnings_of_pillow(problems):
         try:
             loaded = _load(data, max_pixels)
         except (ImageError, MemoryError):
@@ -185,19 +198,6 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
         except Exception:  # as above
             raise ImageError("damaged image") from None
     return replace(loaded, problems=list(dict.fromkeys(problems + loaded.problems)))
-
-
-@contextmanager
-def _warnings_of_pillow(problems: list[str]) -> Iterator[None]:
-    """Take what Pillow warns of as problems of the file; what others warn of meanwhile is passed on."""
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        yield
-    for warning in warned:
-        if issubclass(warning.category, UserWarning) and Path(warning.filename).parent == _PILLOW:
-            problems.append(f"damaged, but readable: {' '.join(str(warning.message).split())}")
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _load(data: bytes, max_pixels: int | None) -> _Loaded:

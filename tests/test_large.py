@@ -626,3 +626,15 @@ def test_only_the_first_of_several_frames_is_kept_and_said_so(folder: Path) -> N
     (folder / "a.tif").write_bytes(IMAGES["two pages.tif"])
     run = large_run("encode", "a.tif", cwd=folder)
     assert (run.returncode, run.stderr) == (0, "kmcodec: warning: a.tif: only the first of its 2 frames is kept\n")
+
+
+@pytest.mark.parametrize("in_memory", [1000, 1 << 20], ids=["in rows", "whole"])
+@pytest.mark.parametrize("size", [20, 99], ids=["small", "large"])
+def test_what_pillow_warns_of_is_said_once_and_of_which_file(size: int, in_memory: int, tmp_path: Path) -> None:
+    data = pil_bytes(Image.new("RGB", (size, size)), "TIFF", dpi=(300, 300))
+    unit = struct.pack("<HHI", 296, 3, 1)
+    assert data.count(unit) == 1
+    (tmp_path / "a.tif").write_bytes(data.replace(unit, struct.pack("<HHI", 296, 3, 2)))
+    run = large_run("encode", "a.tif", cwd=tmp_path, in_memory=in_memory)
+    said = "a.tif: damaged, but readable: Metadata Warning, tag 296 had too many entries: 2, expected 1"
+    assert (run.returncode, run.stderr) == (0, f"kmcodec: warning: {said}\n")

@@ -8,6 +8,7 @@ of these that cannot be had row by row, are left to Pillow, and so to memory.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +67,12 @@ class ImageSize:
 
 def image_size(source: ImageSource) -> ImageSize | None:
     """The format and size of an image, None if it is none. Raises OSError if a file cannot be read."""
-    with open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream, without_pillow_limits():
+    with (
+        open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream,
+        without_pillow_limits(),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # they are told by what reads it whole, or its metadata
         try:
             with Image.open(stream) as image:
                 return ImageSize(image.format or "", *image.size, _is_misread(image))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from kmcodec.errors import ImageError
 from kmcodec.image_metadata import read_metadata
-from kmcodec.images import without_pillow_limits
+from kmcodec.images import warnings_of_pillow, without_pillow_limits
 from kmcodec.indexed import Metadata
 from kmcodec.large.images import ImageSource
 from kmcodec.large.png import SIGNATURE, chunk, read_chunks
@@ -47,21 +47,31 @@ def read_extras(source: ImageSource) -> Extras:
         ImageError: The file is damaged.
         OSError: It cannot be read.
     """
-    with open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream, without_pillow_limits():
+    problems: list[str] = []
+    with (
+        open(source, "rb") if isinstance(source, str) else BytesIO(source) as stream,
+        without_pillow_limits(),
+        warnings_of_pillow(problems),
+    ):
         try:
-            with Image.open(stream) as image:
-                frames = getattr(image, "n_frames", 1)
-                if image.format != "PNG":
-                    return _extras(image, frames, [])
-                stream.seek(0)
-                small, problems = without_bad_metadata(_without_pixels(stream), METADATA_BYTES)
-                with Image.open(BytesIO(small)) as of_one_pixel:
-                    of_one_pixel.load()  # texts may follow the pixels
-                    return _extras(of_one_pixel, frames, problems)
+            extras = _read_extras(stream)
         except (ImageError, MemoryError):
             raise
         except Exception:  # Pillow raises whatever a damaged file leads it to
             raise ImageError("damaged image") from None
+    return replace(extras, problems=tuple(dict.fromkeys((*problems, *extras.problems))))
+
+
+def _read_extras(stream: BinaryIO) -> Extras:
+    with Image.open(stream) as image:
+        frames = getattr(image, "n_frames", 1)
+        if image.format != "PNG":
+            return _extras(image, frames, [])
+        stream.seek(0)
+        small, problems = without_bad_metadata(_without_pixels(stream), METADATA_BYTES)
+        with Image.open(BytesIO(small)) as of_one_pixel:
+            of_one_pixel.load()  # texts may follow the pixels
+            return _extras(of_one_pixel, frames, problems)
 
 
 def _extras(image: Image.Image, frames: int, problems: list[str]) -> Extras:
