@@ -71,6 +71,15 @@ def test_what_is_not_installed_cannot_be_removed(tmp_path: Path) -> None:
     assert run.stderr == f"kmcodec: error: {tmp_path}/mime/packages/kmcodec.xml: not installed\n"
 
 
+@pytest.mark.parametrize("action", ["--install", "--uninstall"])
+def test_a_user_without_a_home_is_told_what_to_set(action: str) -> None:
+    nobody = "import pwd, sys; pwd.getpwuid = lambda uid: {}[uid]; from kmcodec.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", nobody, "mime", action]
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_DATA_HOME")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: no home folder: set XDG_DATA_HOME\n")
+
+
 @needs("file")
 def test_file_knows_the_type_by_the_magic_entry(tmp_path: Path) -> None:
     (tmp_path / "kmc.magic").write_text(mime("--magic", home=tmp_path).stdout, encoding="utf-8")

@@ -69,7 +69,12 @@ def _uninstall() -> None:
 def _installed_path() -> Path:
     # a relative path is to be ignored (XDG Base Directory Specification)
     home = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (home if home.is_absolute() else Path.home() / ".local/share") / "mime/packages" / _XML
+    if not home.is_absolute():
+        try:
+            home = Path.home() / ".local/share"
+        except RuntimeError:
+            raise Failure("no home folder: set XDG_DATA_HOME") from None
+    return home / "mime/packages" / _XML
 
 
 def _update(path: Path) -> None:
