@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_lines(file: FileName, what: str) -> Iterator[tuple[int, Any]]:
                 continue
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 if not line.endswith(b"\n"):  # the process died as it wrote it
                     return
                 raise not_a_line(number, what) from None
@@ -63,11 +64,12 @@ def appending(file: FileName) -> Iterator[Callable[[object], None]]:
     Open a file to add lines to, each written at once; half a line at its end is cut off.
 
     Raises:
+        LinesError: There is a file, and it is something else.
         OSError: It cannot be written.
     """
     with open(file, "ab+", buffering=0) as opened:
         stream = cast(BinaryIO, opened)
-        _cut_unfinished_line(stream)
+        _end_last_line(stream)
 
         def append(entry: object) -> None:
             write_all(stream, json.dumps(entry).encode() + b"\n")
@@ -75,10 +77,13 @@ def appending(file: FileName) -> Iterator[Callable[[object], None]]:
         yield append
 
 
-def _cut_unfinished_line(stream: BinaryIO) -> None:
-    """So that the next line does not become part of it."""
-    if not stream.seekable():
+def _end_last_line(stream: BinaryIO) -> None:
+    """So that the next line does not become part of it: one that was cut off is taken away."""
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         return
+    stream.seek(0)
+    if stream.read(1) not in (b"", b"{"):
+        raise LinesError("is something else than lines of JSON objects: name another file, or delete it")
     end = place = stream.seek(0, os.SEEK_END)
     while place:
         start = max(0, place - _BLOCK)
@@ -88,5 +93,18 @@ def _cut_unfinished_line(stream: BinaryIO) -> None:
             place = start + newline + 1
             break
         place = start
-    if place < end:
+    if place == end:
+        return
+    stream.seek(place)
+    if _is_json(stream.read(end - place)):
+        write_all(stream, b"\n")
+    else:
         stream.truncate(place)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

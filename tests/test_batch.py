@@ -268,7 +268,7 @@ def test_the_hash_of_settings_is_of_what_makes_the_bytes() -> None:
     ("wrong", "says"),
     [
         ({"colors": 0}, "colors must be from 1"),
-        ({"effort": 10}, "effort must be from 1 to 9"),
+        ({"effort": 10}, "effort must be a whole number from 1 to 9"),
         ({"coding": "zip"}, "coding must be"),
         ({"quality": 50, "colors": 9}, "quality and colors exclude each other"),
     ],

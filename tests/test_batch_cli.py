@@ -290,6 +290,78 @@ def test_a_link_that_leads_to_an_input_is_not_written_through(folder: Path) -> N
     assert (folder / "in/b.png").read_bytes() == original
 
 
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_log_is_never_made_of_another_file(folder: Path, resume: tuple[str, ...]) -> None:
+    shutil.copy(folder / "in/a.png", folder / "victim.png")
+    before = (folder / "victim.png").read_bytes()
+    run = encode(folder, "--log", "victim.png", *resume)
+    assert run.returncode == 1
+    assert run.stderr.startswith("kmcodec: error: victim.png: ")
+    assert (folder / "victim.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("log", ["in/a.png", "out/a.kmc", "./in/../in/a.png"])
+def test_a_log_is_no_file_that_is_read_or_written(folder: Path, log: str) -> None:
+    before = (folder / "in/a.png").read_bytes()
+    run = kmcodec_here("encode", "in/a.png", "-d", "out", "--log", log, cwd=folder)
+    assert run.returncode == 2
+    assert f"{log} cannot be the log" in run.stderr
+    assert (folder / "in/a.png").read_bytes() == before
+
+
+def test_a_last_line_without_its_end_is_kept_if_it_is_whole(folder: Path) -> None:
+    assert encode(folder, "--log", "l.jsonl").returncode == 0
+    whole = (folder / "l.jsonl").read_bytes()
+    (folder / "l.jsonl").write_bytes(whole.rstrip(b"\n"))
+    assert encode(folder, "--log", "l.jsonl", "--resume").returncode == 0
+    assert (folder / "l.jsonl").read_bytes().startswith(whole)
+
+
+def test_what_was_in_the_way_is_tried_again_on_resume(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out/a.kmc").write_bytes(b"another file")
+    assert encode(folder, "--log", "l.jsonl", "--resume").returncode == 1
+    (folder / "out/a.kmc").unlink()
+    assert encode(folder, "--log", "l.jsonl", "--resume").returncode == 0
+    assert (folder / "out/a.kmc").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_named_input_is_not_overwritten_by_a_file_of_a_folder(folder: Path, jobs: int) -> None:
+    (folder / "out").mkdir()
+    shutil.copy(folder / "in/b.png", folder / "out/a.kmc")  # a picture, whatever its name
+    before = (folder / "out/a.kmc").read_bytes()
+    run = kmcodec_here("encode", "in", "out/a.kmc", "-d", "out", "--overwrite", "-j", jobs, cwd=folder)
+    assert run.returncode == 1
+    assert "in/a.png: not written, for out/a.kmc becomes out/a.kmc already" in run.stderr
+    assert (folder / "out/a.kmc").read_bytes() == before
+
+
+def test_a_named_file_is_not_written_through_a_link_to_another_kind(folder: Path) -> None:
+    (folder / "original.png").write_bytes(b"of great value")
+    (folder / "in/a.kmc").symlink_to(folder / "original.png")
+    run = kmcodec_here("encode", "in/a.png", "--overwrite", cwd=folder)
+    assert run.returncode == 1
+    assert "is a link to" in run.stderr
+    assert (folder / "original.png").read_bytes() == b"of great value"
+
+
+def test_fail_fast_logs_what_was_under_way(folder: Path) -> None:
+    for number in range(12):
+        shutil.copy(folder / "in/a.png", folder / f"in/{number:02}.png")
+    (folder / "in/00.png").write_bytes(b"no picture")
+    encode(folder, "-j", 2, "--fail-fast", "--log", "l.jsonl")
+    done = {Path(line["output"]).name for line in log_of(folder / "l.jsonl") if line["status"] == "done"}
+    assert done == {path.name for path in (folder / "out").iterdir()}
+
+
+def test_files_that_are_to_share_a_palette_say_why_they_cannot_be_read(folder: Path) -> None:
+    (folder / "x.png").write_bytes(b"no picture")
+    run = kmcodec_here("encode", "x.png", "--shared-palette", cwd=folder)
+    assert run.returncode == 1
+    assert "x.png: not an image" in run.stderr
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_names_may_have_spaces_newlines_and_bytes_that_are_no_text(folder: Path, jobs: int) -> None:
     names = [b"with space.png", "漢字.png".encode(), b"\xff\xfe.png", b"line\nbreak.png", b"-k.png"]

@@ -129,7 +129,7 @@ def test_a_scheduler_that_goes_away_is_said_and_the_log_can_be_used(
     assert len(list((tmp_path / "out").iterdir())) == 64
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere://x"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere://x", "foo bar"])
 def test_where_no_scheduler_answers_that_is_said(address: str) -> None:
     with (
         pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}: "),

@@ -53,8 +53,15 @@ def connected(address: str, *, seconds: float = _SECONDS_TO_CONNECT) -> Iterator
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise ImportError("a cluster needs distributed; install it with: pip install 'kmcodec[dask]'") from None
+    try:  # before there is a client, which complains once more as it goes
+        get_address_host_port(address if "://" in address else f"tcp://{address}", strict=True)
+    except ValueError as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}: that is no address as tcp://127.0.0.1:8786 is"
+        ) from error
     try:
         client = Client(address, timeout=seconds, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

@@ -24,6 +24,10 @@ from kmcodec.indexed import Palette
 from kmcodec.quantizer import ColorCounter, Histogram, HistogramSum, histogram, palette_of
 
 
+class NoPictureError(ImageError):
+    """None of the files that are to share a palette can be read."""
+
+
 def shared_palette(
     sources: Iterable[str],
     settings: EncodeSettings,
@@ -48,7 +52,8 @@ def shared_palette(
 
     Raises:
         ValueError: The settings choose colours for each picture apart.
-        ImageError: No source can be read, or they have too many colours for lossless.
+        NoPictureError: No source can be read.
+        ImageError: They have too many colours for lossless.
         WorkersLostError: As `encode_many`.
     """
     check_shared(settings)
@@ -62,7 +67,7 @@ def shared_palette(
                 total.add(colors)
                 is_empty = False
     if is_empty:
-        raise ImageError("there is no picture to take a shared palette of")
+        raise NoPictureError("there is no picture to take a shared palette of")
     try:
         return palette_of(total.result(), settings.options)
     except ValueError as error:  # too many colours for lossless

@@ -51,7 +51,7 @@ def perform(job: Job[Any], convert: Convert, storage: Storage, *, skip_larger: b
     start = time.perf_counter()
     version: FileVersion | None = None
     try:
-        is_there = _is_in_the_way(job, storage)  # first: its failure has no version, and so is tried again on resume
+        is_there = _is_in_the_way(job, storage)
         version = storage.version(job.source)
         converted = convert()
         is_skipped = skip_larger and converted.size >= converted.source_bytes
@@ -64,6 +64,8 @@ def perform(job: Job[Any], convert: Convert, storage: Storage, *, skip_larger: b
     except Exception as error:
         shown = storage.shown(job.source)
         sentence = sentence_of(error, shown) or f"{shown}: unexpected {type(error).__name__}: {error}"
+        if isinstance(error, FileExistsError):  # in the way today: without a version it is tried again on resume
+            version = None
         return _finished(failed(job, sentence), version, start)
     outcome = Outcome(
         source=job.source,

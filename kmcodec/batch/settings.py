@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kmcodec import __version__
@@ -64,8 +65,10 @@ class EncodeSettings:
     strip: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.effort <= 9:
-            raise ValueError(f"effort must be from 1 to 9, not {self.effort}")
+        if self.effort not in range(1, 10):
+            raise ValueError(f"effort must be a whole number from 1 to 9, not {self.effort!r}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be at least 1, or None for one a core, not {self.threads!r}")
         if self.coding not in (None, "predicted", "plain"):
             raise ValueError(f"coding must be 'predicted' or 'plain', not {self.coding!r}")
         self.target.check_against(self.options)
@@ -84,9 +87,9 @@ class EncodeSettings:
 
         return Target(**{name: getattr(self, name) for name in _TARGETS})
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """The same for settings, and a version of kmcodec, that make the same files; 16 hexadecimal digits."""
+        """Another one for settings, and versions of kmcodec, that make other files; 16 hexadecimal digits."""
         return _hash_of("encode", self)
 
 
@@ -107,7 +110,7 @@ class DecodeSettings:
     overwrite: bool = False
     strip: bool = False
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """As of `EncodeSettings`."""
         return _hash_of("decode", self)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -57,6 +57,10 @@ class Options:
             )
         if self.log == "":
             raise click.UsageError("--log needs a name, not an empty one")
+        if self.log is not None and plan.names(self.log):
+            raise click.UsageError(f"{shown_output(self.log)} cannot be the log: it is a file to be read or written")
+        if self.dask == "":
+            raise click.UsageError("--dask needs the address of a scheduler, not an empty one")
         if self.dask is not None and self.jobs is not None:
             raise click.UsageError("--dask and --jobs exclude each other: the cluster has its own number of workers")
         if plan.uses_stdio and (self.dask is not None or self.shared_palette):
@@ -126,7 +130,7 @@ def run(plan: Plan, settings: EncodeSettings | DecodeSettings, options: Options,
         report.finish()
         raise
     except KeyboardInterrupt:
-        if not is_batch:
+        if not is_batch and (plan.total or 0) <= _FEW_FILES:
             raise
         report.finish()
         hint = "the same command with --resume goes on" if options.log else "with --log it could be resumed"
@@ -159,6 +163,7 @@ class _Report:
     def __init__(self, work: Work, options: Options, *, is_batch: bool) -> None:
         self._work, self._options, self._is_batch = work, options, is_batch
         self.append: Callable[[object], None] = lambda _: None
+        self.is_stopping = False
         self.done = self.failed = 0
         self._before = self._larger = self._others = 0
         self._source_bytes = self._target_bytes = 0
@@ -173,7 +178,6 @@ class _Report:
         if isinstance(outcome, Remembered):
             self._take_remembered(outcome, bar)
             return
-        self._log(outcome)
         for warning in outcome.warnings:
             say_warning(warning)
         saved = 0
@@ -190,6 +194,7 @@ class _Report:
             else:
                 saved = self._count_bytes(outcome)
                 self._say(outcome, self._work.line(outcome))
+        self._log(outcome)
         bar.finish_file(saved_bytes=saved)
 
     def finish(self) -> None:
@@ -329,7 +334,7 @@ def _counting(plan: Plan, bar: FilesBar) -> Iterator[None]:
 
 
 def _with_shared_palette(plan: Plan, settings: Any, workers: _Workers, bar: FilesBar) -> EncodeSettings:
-    from kmcodec.batch.palette import shared_palette, with_palette
+    from kmcodec.batch.palette import NoPictureError, shared_palette, with_palette
 
     def sources() -> Iterator[str]:
         for pair in plan.pairs():
@@ -338,7 +343,10 @@ def _with_shared_palette(plan: Plan, settings: Any, workers: _Workers, bar: File
 
     bar.start_file("colours of all files")
     with failures_of("the shared palette"):
-        palette = shared_palette(sources(), settings, executor=workers.executor, window=workers.window)
+        try:
+            palette = shared_palette(sources(), settings, executor=workers.executor, window=workers.window)
+        except NoPictureError:  # encoding will say of each file why
+            return cast("EncodeSettings", settings)
     return with_palette(settings, palette)
 
 
@@ -347,6 +355,8 @@ def _jobs(
 ) -> Iterator[Job[Any] | Outcome]:
     is_far, may_be_done = options.dask is not None, options.resume or options.retry_failed or options.dask is not None
     for pair in plan.pairs(report.leave_out):
+        if report.is_stopping:
+            return
         source, target = (_whole(pair.source), _whole(pair.target)) if is_far else (pair.source, pair.target)
         job = Job(source, target, settings, may_be_done)
         if pair.error is not None:
@@ -405,7 +415,7 @@ def _take_all(outcomes: Generator[Outcome, None, None], options: Options, report
         for outcome in outcomes:
             report.take(outcome, bar)
             if options.fail_fast and outcome.status == "failed":
-                return
+                report.is_stopping = True  # those in flight are taken in still
 
 
 def _tried(job: Job[Any]) -> Outcome:

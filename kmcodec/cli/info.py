@@ -31,7 +31,7 @@ _MOST_SHOWN = 200
         ("The palette for GIMP, or for other pictures:", "kmcodec info photo.kmc --palette-out photo.gpl"),
     ],
 )
-@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
 @click.option("--palette", "with_palette", is_flag=True, help="Show the palette, a colour a line; in JSON, as well.")
 @click.option(
     "--palette-out",

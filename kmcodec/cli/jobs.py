@@ -96,6 +96,11 @@ class Plan:
         """How many files there are; None where folders have to be listed for it."""
         return None if self.folders else len(self._listed)
 
+    def names(self, name: str) -> bool:
+        """Whether a file that is named, to be read or written, has this name."""
+        places = {_key(side) for pair in self._listed.values() for side in (pair.source, pair.target) if side}
+        return _key(name) in places
+
     @property
     def uses_stdio(self) -> bool:
         """Whether a file is standard input or output."""
@@ -115,9 +120,11 @@ class Plan:
                 pair = self._listed[name]
                 yield Pair(pair.source, pair.target, self._hindrance(pair, sources))
             else:
-                yield from self._in_folder(name, claims, leave_out)
+                yield from self._in_folder(name, claims, sources, leave_out)
 
-    def _in_folder(self, folder: str, claims: _Claims, leave_out: Callable[[int], None]) -> Iterator[Pair]:
+    def _in_folder(
+        self, folder: str, claims: _Claims, sources: Collection[tuple[int, int]], leave_out: Callable[[int], None]
+    ) -> Iterator[Pair]:
         is_empty = True
         for listing in walk(folder, self._endings, recursive=self._recursive):
             if isinstance(listing, OSError):
@@ -128,7 +135,10 @@ class Plan:
             is_empty = is_empty and not listing.names
             into = listing.folder if self._directory is None else joined(self._directory, listing.below)
             for source, target, rival in claims.of(listing, into, self._kind.ending):
-                yield Pair(source, target, _rivalry(source, target, rival) or _link_in_the_way(target))
+                hindrance = _rivalry(source, target, rival) or _link_in_the_way(target)
+                if hindrance is None and sources and _file_key(target) in sources:
+                    hindrance = _is_input(target)
+                yield Pair(source, target, hindrance)
         if is_empty:
             hint = "" if self._recursive else " (--recursive looks into the folders below as well)"
             yield Pair(folder, "", f"{printable(folder)}: a folder without {self._kind.what}{hint}")
@@ -148,7 +158,13 @@ class Plan:
         replaced = sources.get(_file_key(pair.target) or (0, 0))
         if replaced == pair.source and not self._is_named:
             return f"{printable(pair.source)}: a {Path(pair.target).suffix} file already"
-        return None if replaced is None else f"{printable(pair.target)}: is an input, and not overwritten"
+        if replaced is not None:
+            return _is_input(pair.target)
+        return None if self._is_named else _link_in_the_way(pair.target)
+
+
+def _is_input(target: str) -> str:
+    return f"{printable(target)}: is an input, and not overwritten"
 
 
 def _rivalry(source: str, target: str, rival: str | None) -> str | None:

@@ -89,7 +89,7 @@ _CODECS = (
     },
     tables={"Codecs, and how they run": _CODECS},
 )
-@click.argument("inputs", metavar="IMAGE...", nargs=-1, type=click.Path())
+@click.argument("inputs", metavar="IMAGE...", nargs=-1, type=click.Path(readable=False))
 @click.option("--samples", "with_samples", is_flag=True, help="Measure the pictures that come with kmcodec, too.")
 @click.option(
     "-k", "--colors", metavar="N,N,...", type=_Numbers(int), help="Numbers of colours; 8,16,32,64,128,256 if not given."

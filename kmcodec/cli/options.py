@@ -11,7 +11,7 @@ from kmcodec.limits import DEFAULT_LIMITS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-inputs = click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=click.Path())
+inputs = click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=click.Path(readable=False))
 
 TMPDIR = ("TMPDIR", "Where temporary files of large pictures lie if the result is a pipe or a URL; else beside it.")
 """For the help of commands that have those."""
@@ -96,7 +96,7 @@ _of_colors = (
     click.option(
         "--palette",
         metavar="FILE",
-        type=click.Path(),
+        type=click.Path(readable=False),
         help="Use the palette of a file: of GIMP (.gpl), a .kmc file, or an image; of one without,"
         " it is all colours. It is stored whole, in its order.",
     ),
