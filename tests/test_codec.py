@@ -340,3 +340,14 @@ def test_every_public_name_is_there() -> None:
         assert name in dir(kmcodec)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         kmcodec.nothing  # noqa: B018
+
+
+def test_a_file_is_opened_for_one_thread_at_least(icon: kmcodec.IndexedImage) -> None:
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        kmcodec.KmcFile(BytesIO(kmcodec.dumps(icon)), threads=0)
+
+
+def test_blocks_of_rows_of_one_colour_are_all_rows() -> None:
+    one = kmcodec.IndexedImage(np.zeros((1, 3), np.uint8), np.zeros((5, 7), np.uint8))
+    file = kmcodec.KmcFile(BytesIO(kmcodec.dumps(one)))
+    assert [row for rows in file.row_blocks() for row in rows] == list(range(5))

@@ -276,3 +276,14 @@ def test_more_effort_is_not_larger_by_more_than_noise(photo: np.ndarray) -> None
     sizes = [len(kmcodec.dumps(image, effort=effort)) for effort in range(1, 10)]
     assert all(later <= 1.001 * earlier for earlier, later in pairwise(sizes))
     assert sizes[8] < 0.8 * sizes[0]
+
+
+@pytest.mark.parametrize("context_set", ContextSet)
+def test_both_models_agree_where_one_colour_goes_on_and_on(context_set: ContextSet) -> None:
+    """A guess that is sure enough changes nothing any more."""
+    labels = np.zeros((60, 60), np.uint8)
+    labels[59, 59] = 1
+    palette = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    chosen = Parameters(context_set, 8)
+    readable = [Flags(*stream) for stream in model.encode(labels, palette, chosen)]
+    assert readable == encode_flags(labels, palette, chosen)
