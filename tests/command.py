@@ -43,6 +43,11 @@ def kmcodec_run(*arguments: object, cwd: Path, environment: Mapping[str, str] | 
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
+def heed_interrupts() -> None:
+    """What a new process does first where it is to be interrupted: those of a shell's background jobs ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def terminal_output_of(
     arguments: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None, columns: int = 60
 ) -> str:

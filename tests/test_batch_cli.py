@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 import kmcodec
-from tests.command import kmcodec_here, terminal_output_of, without_colors
+from tests.command import heed_interrupts, kmcodec_here, terminal_output_of, without_colors
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def start_slow_run(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=heed_interrupts,
     )
     while not ((folder / "log.jsonl").exists() and (folder / "log.jsonl").stat().st_size):
         assert process.poll() is None

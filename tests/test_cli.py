@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -22,6 +21,7 @@ from PIL import Image, ImageCms
 import kmcodec
 from kmcodec.cli.jobs import read_bytes
 from kmcodec.errors import LimitError
+from tests.command import heed_interrupts, terminal_output_of
 from tests.icc import cmyk_profile
 
 Run = subprocess.CompletedProcess[bytes]
@@ -413,7 +413,7 @@ def test_info_shows_the_palette(folder: Path) -> None:
 def test_on_a_terminal_the_palette_has_its_colours(folder: Path) -> None:
     palette = np.array([[0, 128, 255], [255, 255, 0]], np.uint8)
     kmcodec.write(folder / "p.kmc", kmcodec.IndexedImage(palette, np.zeros((1, 1), np.uint8)))
-    output = terminal_output_of(["info", "p.kmc", "--palette"], folder, {"COLORTERM": "truecolor"})
+    output = terminal_output_of(["info", "p.kmc", "--palette"], folder, {"COLORTERM": "truecolor"}, columns=100)
     assert "\x1b[48;2;0;128;255m" in output
     assert screen_of(re.sub(r"\x1b\[[\d;]*m", "", output)) == ["0  #0080ff", "1  #ffff00"]
 
@@ -466,7 +466,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=heed_interrupts,
     )
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -658,7 +658,7 @@ def test_on_a_terminal_the_progress_bar_tears_no_line(folder: Path) -> None:
     (folder / "b.png").write_bytes((folder / "photo.png").read_bytes())
     Image.new("RGB", (4, 4)).save(folder / "anim.gif", save_all=True, append_images=[Image.new("RGB", (4, 4), "red")])
     arguments = ["encode", "photo.png", "missing.png", "anim.gif", "b.png", "-k", "16"]
-    lines = screen_of(terminal_output_of(arguments, folder))
+    lines = screen_of(terminal_output_of(arguments, folder, columns=100))
     assert [line.partition(" K ")[0] for line in lines] == [
         "photo.kmc:",
         "kmcodec: error: missing.png: No such file or directory",
@@ -673,26 +673,6 @@ def test_no_color_is_respected(folder: Path) -> None:
     for environment, colored in (({}, True), ({"NO_COLOR": "1"}, False)):
         output = terminal_output_of(["encode", "photo.png", "-k", "16", "--overwrite"], folder, environment)
         assert bool(re.search(r"\x1b\[[\d;]*3\d", output)) == colored
-
-
-def terminal_output_of(arguments: list[str], cwd: Path, environment: dict[str, str] | None = None) -> str:
-    """Everything sent to a terminal of 100 columns that is standard output and standard error."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kmcodec", *arguments],
-        cwd=cwd,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **(environment or {})},
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    output = b""
-    with contextlib.suppress(OSError):  # Linux reports the end of a terminal so
-        while chunk := os.read(leader, 65536):
-            output += chunk
-    os.close(leader)
-    process.wait()
-    return text(output)
 
 
 def screen_of(output: str) -> list[str]:

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_cli import modules_loaded_by, terminal_output_of, text
+from tests.command import heed_interrupts, terminal_output_of
+from tests.test_cli import modules_loaded_by, text
 
 QUICK = ("-k", "4,16", "--peers", "png8,jpeg", "--peer-quality", "30,80")
 
@@ -238,7 +239,9 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
     command = [sys.executable, "-c", f"{slow} main({['measure', *arguments]!r})"]
     if jobs == 2:  # in its own processes nothing can be made slow, so that there must be more to do
         command = [sys.executable, "-m", "kmcodec", "measure", *arguments, "--metrics", "all", "-e", "9"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    )
     state = folder / "s.jsonl"
     end = time.monotonic() + 60
     while time.monotonic() < end and (not state.exists() or state.read_bytes().count(b"\n") < 2):
@@ -263,7 +266,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
 
 
 def test_the_bar_tells_what_is_done_and_the_time_left(folder: Path) -> None:
-    output = terminal_output_of(["measure", "one.png", *QUICK], folder)
+    output = terminal_output_of(["measure", "one.png", *QUICK], folder, columns=100)
     assert "6/6" in output
     assert re.search(r"\d:\d\d:\d\d", output)
     assert re.search(r"one\.png: (jpeg|png8|kmcodec), ", output)

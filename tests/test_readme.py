@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.command import heed_interrupts
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
@@ -90,7 +92,7 @@ def assert_interrupted(arguments: list[str], folder: Path, shown: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=heed_interrupts,
     )
     log = folder / arguments[arguments.index("--log") + 1]
     while not (log.exists() and log.stat().st_size):
