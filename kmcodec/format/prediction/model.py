@@ -191,7 +191,6 @@ class Model:
         inputs = _CONTEXTS[parameters.context_set]
         self.contexts = [name for name in inputs if name != _COLOR_INPUT]
         self.has_color_input = _COLOR_INPUT in inputs
-        self.looks_at_color = self.has_color_input or "colour of 4 bits" in inputs
         self.confidences = _SPARSE_CONFIDENCES if parameters.sparse else _CONFIDENCES
         self.rate, self.least_rate, self.weight_shift = (10000, 1000, 4) if self.has_color_input else (20000, 1600, 3)
         self.tables: list[Table] = [Table(_order(name), self, parameters.table_bits) for name in self.contexts]
@@ -270,8 +269,7 @@ class Model:
 
     def label(self, transfer: Transfer) -> int:
         """Code the bits of a label. Raises FormatError if they lead past the palette."""
-        if self.looks_at_color:
-            self.look_at_color()
+        self.look_at_color()
         keys = [self.key(name, table) for name, table in zip(self.contexts, self.tables, strict=True)]
         prefix = 1
         for step, done in enumerate(range(0, self.bits, self.step)):
