@@ -16,6 +16,7 @@ is loaded, with a sentence that says what is wrong; `ImageFile.LOAD_TRUNCATED_IM
 colours or quality is given. Any other is reduced to `colors` colours, 256 if not given. All keywords of
 `kmcodec.encode` but `metadata` are taken, and `icc_profile`, `exif`, `xmp`, `dpi` and `text` in place of what the image
 has of them; None, or an empty one, drops it. Unknown keywords, which Pillow's own formats ignore, are a `TypeError`.
+Pillow empties a file before it asks this module, so any error costs what was in it.
 
 Importing kmcodec alone registers nothing.
 """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 _bar: Progress | None = None  # the one on the screen
 
@@ -113,6 +113,22 @@ class _ShownBar(FilesBar):
             self.count(self._total)
 
 
+def _progress(columns: Sequence[ProgressColumn]) -> Progress:
+    """On standard error, as wide as the terminal, and gone when it is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        speed_estimate_period=300,
+        expand=True,
+    )
+
+
 @contextmanager
 def files_bar(total: int | None) -> Iterator[FilesBar]:
     """
@@ -125,12 +141,9 @@ def files_bar(total: int | None) -> Iterator[FilesBar]:
     if not _can_show_bar():
         yield FilesBar()
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -146,15 +159,7 @@ def files_bar(total: int | None) -> Iterator[FilesBar]:
     else:
         saved = TextColumn("{task.fields[saved]}", markup=False, table_column=Column(no_wrap=True))
         columns += [MofNCompleteColumn(), saved, TimeRemainingColumn(compact=True), TextColumn("left")]
-    with Progress(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        speed_estimate_period=300,
-        expand=True,
-    ) as bar:
+    with _progress(columns) as bar:
         shown = _ShownBar(bar, total if total != 1 else None)
         _bar = bar
         try:
@@ -180,8 +185,7 @@ def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
     if not _can_show_bar():
         yield lambda _what, _is_work: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.table import Column
 
     columns = [
@@ -191,15 +195,7 @@ def progress_of(total: int) -> Iterator[Callable[[str, bool], None]]:
         TimeRemainingColumn(),
         TextColumn("left"),
     ]
-    with Progress(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        speed_estimate_period=300,
-        expand=True,
-    ) as bar:
+    with _progress(columns) as bar:
         task = bar.add_task("", total=total)
         _bar = bar
 

@@ -15,9 +15,9 @@ from kmcodec.image_metadata import read_metadata
 from kmcodec.images import warnings_of_pillow, without_pillow_limits
 from kmcodec.indexed import Metadata
 from kmcodec.large.images import ImageSource
-from kmcodec.large.png import SIGNATURE, chunk, read_chunks
+from kmcodec.large.png import chunk, read_chunks
 from kmcodec.limits import METADATA_BYTES
-from kmcodec.png import without_bad_metadata
+from kmcodec.png import SIGNATURE, without_bad_metadata
 
 _OF_PIXELS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"sBIT", b"hIST", b"sPLT", b"acTL", b"fcTL", b"fdAT")
 """Chunks of a PNG that tell of its pixels, and make no sense without them."""

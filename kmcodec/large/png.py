@@ -21,8 +21,7 @@ from kmcodec.errors import ImageError
 from kmcodec.expand import expand_labels
 from kmcodec.images import save_image
 from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from kmcodec.png import SIGNATURE
 
 _SIZE = struct.Struct(">II")
 _COLOR_TYPE, _DEPTH = 9, 8  # where they are in IHDR
