@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import kmcodec
+from kmcodec.jsonlines import LinesError
 from kmcodec.measure import (
     NamedPicture,
     Record,
@@ -35,7 +36,7 @@ from kmcodec.measure.own import OwnEncoder
 from kmcodec.measure.peers import PEERS, Peer
 from kmcodec.measure.pictures import expand
 from kmcodec.measure.records import COLUMNS, Point, record_from_json
-from kmcodec.measure.state import StateError, read_state
+from kmcodec.measure.state import read_state
 from kmcodec.measure.sweeps import Settings, kept_file
 
 QUICK = {"colors": (4, 16), "peers": ("png8", "jpeg"), "peer_quality": (30, 80)}
@@ -401,7 +402,7 @@ def test_a_line_that_was_cut_off_is_measured_again(picture: NamedPicture, tmp_pa
 def test_a_file_of_something_else_is_refused_and_left_alone(content: str, tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     state.write_text(content, encoding="utf-8")
-    with pytest.raises(StateError, match="line 1 is no record of a sweep"):
+    with pytest.raises(LinesError, match="line 1 is no record of a sweep"):
         sweep([], resume=state)
     assert state.read_text(encoding="utf-8") == content
 

@@ -24,8 +24,9 @@ Names are imported when they are first used, so that decoding never loads the qu
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kmcodec.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kmcodec.batch.jobs import Job, Outcome
@@ -61,14 +62,4 @@ _MODULE_OF = {
     "with_palette": "kmcodec.batch.palette",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'kmcodec.batch' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

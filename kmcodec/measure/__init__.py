@@ -14,8 +14,9 @@ A name is imported when it is first used. Metrics other than PSNR, and plots, ne
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kmcodec.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kmcodec.measure.bd import bd_rate
@@ -60,16 +61,6 @@ _MODULES = {
     "summary": ("BdRate", "Mean", "bd_rates", "means"),
     "sweeps": ("Sweep", "sweep"),
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF = {name: f"kmcodec.measure.{module}" for module, names in _MODULES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'kmcodec.measure' has no attribute {name!r}")
-    value = getattr(import_module(f"kmcodec.measure.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

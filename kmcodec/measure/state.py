@@ -10,9 +10,6 @@ from kmcodec import jsonlines
 from kmcodec.files import FileName
 from kmcodec.measure.records import METRICS, Record, key_of, record_from_json
 
-StateError = jsonlines.LinesError
-"""A file to resume from is not one."""
-
 _LINE = "record of a sweep"
 
 
@@ -33,7 +30,7 @@ def read_state(file: FileName) -> dict[str, Record]:
         file: JSON lines, each an object with `key` and `record`.
 
     Raises:
-        StateError: A line is something else, or it is no regular file.
+        LinesError: A line is something else, or it is no regular file.
         OSError: It cannot be read.
     """
     records: dict[str, Record] = {}

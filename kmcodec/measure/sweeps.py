@@ -200,7 +200,7 @@ def sweep(
 
     Raises:
         ValueError: An argument is out of range, unknown, or excludes another; or two pictures have one name.
-        StateError: `resume` is a file of something else.
+        LinesError: `resume` is a file of something else.
         OSError: `resume` or `files` cannot be written.
         ImportError: A library that a metric needs is not installed.
     """
