@@ -19,19 +19,28 @@ import atheris
 
 with atheris.instrument_imports(include=["kmcodec"]):  # whatever decoding imports, it imports here
     import kmcodec
-    import kmcodec.pillow_plugin
     from kmcodec.errors import DecodeError
+    from kmcodec.pillow_plugin import KmcImageFile
     from tests.fuzz.checks import without_checks
-    from tests.fuzz.seeds import LIMITS, seeds
+    from tests.fuzz.seeds import seeds
 
 from PIL import Image
 
+from kmcodec.limits import Limits
+
+LIMITS = Limits(pixels=1 << 14, file_bytes=1 << 20, metadata_bytes=1 << 18)
+"""Small, so that many files are tried."""
+
+_SECONDS = 60
+"""After which a file hangs. Sanitizers slow decoding down tenfold; `mutated` holds it to two seconds without them."""
+
 
 def main() -> None:
+    KmcImageFile.limits = LIMITS
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds()):
             (Path(corpus) / f"{number:03}").write_bytes(seed.data)
-        atheris.Setup([*sys.argv, "-timeout=2", "-rss_limit_mb=600", "-max_len=4096", corpus], decode)
+        atheris.Setup([*sys.argv, f"-timeout={_SECONDS}", "-rss_limit_mb=1000", "-max_len=4096", corpus], decode)
         atheris.Fuzz()
 
 
