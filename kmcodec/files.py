@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeGuard
 
 from kmcodec.errors import LimitError
 
@@ -284,9 +284,22 @@ def url_errors(url: str) -> Iterator[None]:
         if error.name == "fsspec":
             raise ImportError(f"{url}: URLs need fsspec; install it with: pip install 'kmcodec[cloud]'") from None
         raise ImportError(f"{url}: {error}") from error
-    except (FileNotFoundError, FileExistsError) as error:
-        number = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EEXIST
-        raise _os_error(number, url) from error
+    except FileExistsError as error:
+        raise _os_error(errno.EEXIST, url) from error
+    except FileNotFoundError as error:
+        if _is_of_the_server(error.__cause__):
+            raise OSError(errno.EIO, _reason_of(error.__cause__), url) from error
+        raise _os_error(errno.ENOENT, url) from error
     except Exception as error:
-        reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())
-        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, url) from error
+        raise OSError(getattr(error, "errno", None) or errno.EIO, _reason_of(error), url) from error
+
+
+def _is_of_the_server(cause: BaseException | None) -> TypeGuard[Exception]:
+    """Whether a file "is not there" for lack of a server, or since that would not tell: so fsspec puts it for HTTP."""
+    if isinstance(cause, OSError):
+        return not isinstance(cause, FileNotFoundError)
+    return getattr(cause, "status", 404) not in (404, 410)
+
+
+def _reason_of(error: Exception) -> str:
+    return " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())

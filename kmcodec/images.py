@@ -203,9 +203,7 @@ def _load_whole(data: bytes, max_pixels: int | None) -> _Loaded:
 def _load(data: bytes, max_pixels: int | None) -> _Loaded:
     with Image.open(BytesIO(data)) as image:
         if max_pixels is not None and image.width * image.height > max_pixels:
-            raise ImageError(
-                f"{image.width} x {image.height} pixels, over the limit of {max_pixels}; --max-pixels raises it"
-            )
+            raise ImageError(f"{image.width} x {image.height} pixels, over the limit of {max_pixels}")
         image.verify()
     image = Image.open(BytesIO(data))
     if image.format != "TIFF":

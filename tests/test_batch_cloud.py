@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +121,36 @@ def test_a_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
     assert run.stderr == (
         'kmcodec: error: s3://bucket/a.png: Could not connect to the endpoint URL: "http://127.0.0.1:9/bucket/a.png"\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(403, "403, message='Forbidden'"), (404, "No such file or directory"), (500, "500, message='Internal Server")],
+)
+def test_what_a_web_server_answers_is_said(tmp_path: Path, status: int, reason: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        def do_HEAD(self) -> None:
+            self.send_error(status)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.png"
+        run = kmcodec_run("encode", url, "-o", "a.kmc", cwd=tmp_path)
+        server.shutdown()
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"kmcodec: error: {url}: {reason}")
+
+
+def test_a_web_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    run = kmcodec_run("encode", "http://127.0.0.1:9/a.png", "-o", "a.kmc", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("kmcodec: error: http://127.0.0.1:9/a.png: Connect call failed")
 
 
 def test_names_of_urls_that_lead_out_of_the_folder_to_write_to_are_refused(

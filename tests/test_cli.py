@@ -216,7 +216,8 @@ def test_a_picture_over_the_limit_is_refused(folder: Path) -> None:
     encode = kmcodec_run("encode", "photo.png", "--max-pixels", 100, "-o", "x.kmc", cwd=folder)
     decode = kmcodec_run("decode", "photo.kmc", "--max-pixels", 100, "-o", "x.png", cwd=folder)
     info = kmcodec_run("info", "photo.kmc", "--max-pixels", 100, cwd=folder)
-    for run in (encode, decode, info):
+    measure = kmcodec_run("measure", "photo.png", "--max-pixels", 100, "-k", 4, "--peers", "none", cwd=folder)
+    for run in (encode, decode, info, measure):
         assert run.returncode == 1
         assert "over the limit of 100; --max-pixels raises it" in text(run.stderr)
 

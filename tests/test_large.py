@@ -567,8 +567,8 @@ def test_without_pyvips_a_picture_that_fits_is_taken_whole(folder: Path) -> None
         (
             ["encode", "a.png", "--rdo", 20],
             "",
-            "a.png: --rdo, --quality, --psnr and --max-bytes need the whole picture in memory, and take up to 1000"
-            " pixels, not 256 x 500; -k takes it",
+            "a.png: RDO, and a target of quality, PSNR or bytes, need the whole picture in memory, and take up to 1000"
+            " pixels, not 256 x 500; a number of colours alone takes it",
         ),
         (["encode", "a.png", "--lossless"], "", "a.png: has n colours; lossless needs at most 65536"),
         (

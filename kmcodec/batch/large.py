@@ -65,8 +65,8 @@ def encode_if_large(
         if size.pixels <= IN_MEMORY_PIXELS:
             return None
         raise ImageError(
-            "--rdo, --quality, --psnr and --max-bytes need the whole picture in memory, and take up to"
-            f" {IN_MEMORY_PIXELS} pixels, not {size.width} x {size.height}; -k takes it"
+            "RDO, and a target of quality, PSNR or bytes, need the whole picture in memory, and take up to"
+            f" {IN_MEMORY_PIXELS} pixels, not {size.width} x {size.height}; a number of colours alone takes it"
         )
     progress = Progress(watch, "looking for transparency")
     rows = _open_rows(source, size, progress)
@@ -129,7 +129,7 @@ def _size_if_large(source: ImageSource, max_pixels: int | None) -> ImageSize | N
     if size is None or size.pixels <= LARGE_PIXELS:
         return None
     if max_pixels is not None and size.pixels > max_pixels:
-        raise ImageError(f"{size.width} x {size.height} pixels, over the limit of {max_pixels}; --max-pixels raises it")
+        raise ImageError(f"{size.width} x {size.height} pixels, over the limit of {max_pixels}")
     return size
 
 

@@ -14,7 +14,7 @@ import click
 from kmcodec.cli import options as common
 from kmcodec.cli.console import progress_of, say, say_error, say_warning
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, write_output
+from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, with_hint, write_output
 from kmcodec.files import check_target
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _complain_once(step: Step) -> None:
     if step.failure is not None and step.failure.skipped:
         say_warning(f"{step.failure} (skipped)")
     elif step.failure is not None:
-        say_error(str(step.failure))
+        say_error(with_hint(str(step.failure)))
 
 
 def _report(
@@ -416,7 +416,7 @@ def _finish(sweep: Sweep, total: int, options: _Options, stopped: int) -> None:
     if failed and len(sweep.failures) + len(sweep.records) > 1:
         say_error(f"{len(failed)} failed:")
         for failure in failed:
-            say(f"  {' '.join(str(failure).split())}", err=True)
+            say(f"  {' '.join(with_hint(str(failure)).split())}", err=True)
     if stopped == _INTERRUPTED:
         kept = f"kept in {options.resume}; the same command goes on" if options.resume else "reported"
         say_error(f"interrupted: {len(sweep.records)} of {total} points are measured and {kept}")
