@@ -433,8 +433,8 @@ class Model:
         """Decode the label at x of the current row; `transfer` gives the bit for a stream and a guess."""
         self.x = x
         w, n, nw, ne = (self.at(place) for place in (W, N, NW, NE))
-        self.agreement = (w == n) + 2 * (n == ne) + 4 * (w == nw) + 8 * (w == n == ne == nw)
-        label = w if self.agreement == 15 and self.code_flat(w, transfer) else self.code_label(transfer)
+        self.agreement = (w == n) + 2 * (n == ne) + 4 * (w == nw)
+        label = w if self.agreement == 7 and self.code_flat(w, transfer) else self.code_label(transfer)
         self.rows[0][x + 4] = label
         return label
 
@@ -484,7 +484,7 @@ class Model:
         if step == 0:
             return self.activity if self.color_input else self.agreement
         level = (self.activity > 4) + (self.activity > 6) if self.color_input else 0
-        return 16 + ((min(step, 3) - 1) * 16 + prefix % 16) * 3 + level
+        return 16 + ((step - 1) * 16 + prefix % 16) * 3 + level
 
     def code_label(self, transfer: Callable[[int, int], int]) -> int:
         self.look_at_colors()

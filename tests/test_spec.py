@@ -123,7 +123,8 @@ def test_the_test_values_of_errors_are_those_of_the_reference_decoder(d: int) ->
     assert row is not None
     u_right, e_right, u_wrong, e_wrong = map(int, row.groups())
     assert (u_right >> 1, u_wrong >> 1) == (e_right, e_wrong) == (right, wrong)
-    assert u_right + u_wrong == 65535
+    squared = (65535 - 8 * d) ** 2 >> 16
+    assert (u_right, u_wrong) == (squared**2 >> 17, 65535 - (squared**2 >> 17))
 
 
 @pytest.mark.parametrize(("ones", "forms"), [({0, 2, 3, 6}, (1, 2, 3)), ({0, 32, 95}, (3, 4, 5))])

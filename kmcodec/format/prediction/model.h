@@ -289,9 +289,9 @@ INLINE void mix_nodes(int lanes, int inputs, Step *t, const int16_t *cap) {
 /* Which weights mix a step.  Photos: by local activity, later steps also by the bits before.  Others: by which
  * neighbours agree, later by the bits before.  (Both sets added up: -0.7 % bytes on screens, +7 % time.) */
 INLINE unsigned weight_set(unsigned set, int nth, unsigned prefix, const Neighbours *n, const Color *c) {
-    unsigned later = (unsigned)(nth < 3 ? nth : 3), activity = set & COLOR_INPUT ? (unsigned)c->activity : 0;
-    if (!nth) return set & COLOR_INPUT ? activity : n->agreement + (n->flat ? 8 : 0);
-    return 16 + ((later - 1) * 16 + prefix % 16) * 3 + (activity > 6) + (activity > 4);
+    unsigned activity = set & COLOR_INPUT ? (unsigned)c->activity : 0;
+    if (!nth) return set & COLOR_INPUT ? activity : n->agreement;
+    return 16 + (((unsigned)nth - 1) * 16 + prefix % 16) * 3 + (activity > 6) + (activity > 4);
 }
 
 /* ---- update -------------------------------------------------------------------------------------------- */

@@ -256,8 +256,8 @@ class Model:
         """Which weights mix a step: by what is around the pixel, later also by the bits before."""
         activity = self.activity if self.has_color_input else 0
         if step == 0:
-            return activity if self.has_color_input else self.agreement + 8 * self.flat
-        return 16 + ((min(step, 3) - 1) * 16 + prefix % 16) * 3 + (activity > 6) + (activity > 4)
+            return activity if self.has_color_input else self.agreement
+        return 16 + ((step - 1) * 16 + prefix % 16) * 3 + (activity > 6) + (activity > 4)
 
     def color_logit(self, node: int) -> int:
         """On which side of a node's dividing plane the suggested colour lies, and how far from it."""
