@@ -501,6 +501,10 @@ def strips() -> Iterator[tuple[str, str, bytes]]:
     yield "strips-plain", f"plain coding: {covers}", file(rows, grey(5), strip_height=128)
     one_row = [[(x // 99 + y) % 2 for x in range(16384)] for y in range(3)]
     yield "strips-of-one-row", "strips of one row and the fewest pixels", file(one_row, grey(2), strip_height=1)
+    for name, width, height in (("largest", 2048, 2048), ("longer-row", 2**22 + 8, 1)):
+        covers = f"a strip of {width} x {height} pixels, {'more than others may have' if height == 1 else 'the most'}"
+        zeros = frame(bytes(width * height // 8))
+        yield f"strips-{name}", covers, file([[0] * width] * height, grey(2), payloads=[zeros])
     rows = specks(128, 135, 5, 4, 700)
     rows[128][:9] = [4, 4, 4, 0, 0, 1, 2, 3, 4]
     for context_set, table_bits in ((0, 8), (4, 14)):
@@ -580,7 +584,10 @@ def predictions() -> Iterator[tuple[str, str, bytes]]:
     covers = "flat flags so sure that nothing is learned from them, by wrong guesses on purpose"
     yield "predicted-sure", covers, in_turns(60, 150, 12_000)
     stripes = [[(x % 2) * 3 for x in range(60)] for _ in range(40)]
-    covers = "stripes: guesses as sure as can be, weights and rates at their limits"
+    for opposed, which in ((False, "largest"), (True, "least")):
+        covers = f"weights at their {which}, by labels that are no picture"
+        yield f"predicted-weights-{which}", covers, by_one_context(opposed=opposed)
+    covers = "stripes: guesses as sure as can be, rates as low as they fall"
     yield "predicted-stripes", covers, file(stripes, grey(4), coding=1, parameter=1)
     yield "predicted-stripes-set4", covers, file(stripes, grey(4), coding=1, parameter=4)
 
@@ -636,6 +643,39 @@ def in_turns(width: int, stretch: int, count: int) -> bytes:
         [min((store_stream(flags, form) for form in (1, 2, 3)), key=lambda s: len(s[1])) for flags in streams]
     )
     return file(rows, grey(2), coding=1, parameter=parameter, payloads=[payload])
+
+
+def by_one_context(*, opposed: bool) -> bytes:
+    """Most bits are what one of the contexts says, or the opposite: its weights go to their limit."""
+    width, height, palette, parameter = 64, 128, grey(4), 4 | 2 << 4
+    model = reference.Model(width, palette, parameter)
+    streams: list[list[int]] = [[] for _ in range(8)]
+    dice = Dice(5)
+    node = 0
+
+    def transfer(stream: int, guess: int) -> int:
+        nonlocal node
+        if node == 0 and model.agreement == 7:
+            node, bit = 1, int(dice.below(256) < 60)
+        else:
+            node = node or 1
+            cell = model.lines.get((5, model.line(model.contexts[5], 1), node))
+            says = cell is not None and cell.logit > 0
+            follows = dice.below(256) < 250
+            bit = int((says == follows) != opposed)
+            node = 2 * node + bit
+        streams[stream].append(bit ^ guess)
+        return bit
+
+    rows = []
+    for _ in range(height):
+        row = []
+        for x in model.next_row():
+            node = 0
+            row.append(model.code(x, transfer))
+        rows.append(row)
+    payload = join([smallest(flags) for flags in streams])
+    return file(rows, palette, coding=1, parameter=parameter, payloads=[payload])
 
 
 def stream_forms() -> Iterator[tuple[str, str, bytes]]:
