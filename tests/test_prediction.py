@@ -279,6 +279,7 @@ def test_more_effort_is_not_larger_by_more_than_noise(photo: np.ndarray) -> None
     assert sizes[8] < 0.8 * sizes[0]
 
 
+@pytest.mark.filterwarnings("ignore:kmcodec was installed without a C compiler")
 def test_both_models_agree_on_guesses_that_are_too_sure_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     data = (Path(__file__).parents[1] / "spec/vectors/valid/predicted-sure.kmc").read_bytes()
     compiled = kmcodec.decode(data)
