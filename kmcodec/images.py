@@ -21,7 +21,7 @@ from kmcodec.exif import without_bad_tags
 from kmcodec.image_metadata import read_metadata, save_options
 from kmcodec.indexed import IndexedImage, Metadata, Pixels
 from kmcodec.limits import METADATA_BYTES
-from kmcodec.pixels import as_pixels
+from kmcodec.pixels import as_pixels, sample_bits
 from kmcodec.png import without_bad_metadata
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -59,12 +59,14 @@ class Picture:
         pixels: As of `as_pixels`, and as the file has them, whatever the orientation that its EXIF tells.
         metadata: As of `read_metadata`.
         frames: How many pictures the file holds; `pixels` are the first.
+        bits: Of a sample in the file, of which `pixels` have 8.
         problems: A sentence on each thing of its metadata that is not kept.
     """
 
     pixels: Pixels
     metadata: Metadata
     frames: int
+    bits: int
     problems: tuple[str, ...]
 
 
@@ -73,6 +75,7 @@ class _Loaded:
     """An image, what is kept of its file, and the turn that brings its pixels back to where they are in the file."""
 
     image: Image.Image
+    bits: int
     metadata: Metadata
     turn: Transpose | None
     problems: list[str]
@@ -90,7 +93,8 @@ def read_picture(data: bytes, *, max_pixels: int | None = None) -> Picture:
         try:
             pixels = as_pixels(image if loaded.turn is None else image.transpose(loaded.turn))
             # frames last: to count them, Pillow leaves the first
-            return Picture(pixels, loaded.metadata, getattr(image, "n_frames", 1), tuple(loaded.problems))
+            frames = getattr(image, "n_frames", 1)
+            return Picture(pixels, loaded.metadata, frames, loaded.bits, tuple(loaded.problems))
         except MemoryError:
             raise
         except Exception:  # Pillow's decoders raise whatever a damaged file leads them to
@@ -204,17 +208,18 @@ def _load(data: bytes, max_pixels: int | None) -> _Loaded:
     with Image.open(BytesIO(data)) as image:
         if max_pixels is not None and image.width * image.height > max_pixels:
             raise ImageError(f"{image.width} x {image.height} pixels, over the limit of {max_pixels}")
+        bits = sample_bits(image)
         image.verify()
     image = Image.open(BytesIO(data))
     if image.format != "TIFF":
         image.load()  # a PNG may have texts after its pixels
         metadata, problems = read_metadata(image)
-        return _Loaded(image, metadata, None, problems)
+        return _Loaded(image, bits, metadata, None, problems)
     # Pillow turns a TIFF as it loads it, and then what it says of its orientation is gone
     metadata, problems = read_metadata(image)
     turn = _TURNED_BACK.get(image.getexif().get(Base.Orientation, 1))
     image.load()
-    return _Loaded(image, metadata, turn, problems)
+    return _Loaded(image, bits, metadata, turn, problems)
 
 
 def _format_of(ending: str) -> str | None:

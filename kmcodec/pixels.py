@@ -19,6 +19,9 @@ else:
 GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of grey pixels."""
 
+_BITS_PER_SAMPLE = 258
+"""The tag of TIFF."""
+
 _WANTED = "a uint8 array of shape (height, width, 3), (height, width, 4) or (height, width), or a PIL image"
 
 
@@ -54,7 +57,33 @@ def as_pixels(image: ImageLike) -> Pixels:
         raise ValueError(f"image must be {_WANTED}, not of shape {image.shape}")
     if min(image.shape) < 1 or max(image.shape) > MAX_SIDE:
         raise ValueError(f"image must have at least one pixel, not shape {image.shape}")
+    image = np.asarray(image)  # a matrix would stay one of two dimensions
     return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def sample_bits(image: Image.Image) -> int:
+    """
+    Bits of a sample in an image file, of which `as_pixels` keeps 8.
+
+    Args:
+        image: An image of Pillow that is not loaded yet: once it is, Pillow knows no more of some files.
+
+    Returns:
+        8 or more; 8 also where Pillow does not tell.
+    """
+    tiles: Any = getattr(image, "tile", None)
+    args = tiles[0].args if tiles else None
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        return int(max(8, *tags.get(_BITS_PER_SAMPLE, (1,))))
+    if image.format == "PNG":
+        return 16 if isinstance(args, str) and args.endswith(";16B") else 8
+    if image.mode == "F":
+        return 32
+    if image.format == "PPM":
+        largest = args[-1] if isinstance(args, tuple) else 0
+        return 16 if image.mode == "I" or largest > 255 else 8
+    return 16 if image.mode.startswith("I;16") else 32 if image.mode == "I" else 8
 
 
 def _from_pil(image: Image.Image) -> Pixels:

@@ -79,6 +79,23 @@ EXECUTORS: dict[str, Callable[[], Executor | None]] = {
 }
 
 
+@pytest.mark.parametrize("large_pixels", [1 << 25, 10])
+def test_samples_of_16_bits_are_reduced_with_a_warning_and_never_called_lossless(
+    tmp_path: Path, large_pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "LARGE_PIXELS", large_pixels)
+    source = tmp_path / "deep.png"
+    Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 99).save(source)
+    settings = EncodeSettings()
+    jobs = [
+        Job(str(source), str(tmp_path / f"{name}.kmc"), chosen)
+        for name, chosen in (("a", settings), ("b", replace(settings, lossless=True)))
+    ]
+    reduced, refused = encode_many(jobs)
+    assert (reduced.lossless, reduced.warnings) == (False, (f"{source}: its samples of 16 bits are reduced to 8",))
+    assert (refused.status, refused.error) == ("failed", f"{source}: samples of 16 bits, where lossless needs 8")
+
+
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_any_executor_makes_the_files_that_encode_makes(name: str, pictures: list[Path]) -> None:
     executor = EXECUTORS[name]()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import kmcodec
-from kmcodec.pixels import as_pixels
+from kmcodec.pixels import as_pixels, sample_bits
 
 MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"]
 
@@ -23,6 +23,44 @@ def test_an_array_in_the_right_form_is_taken_as_it_is() -> None:
 def test_grey_becomes_rgb() -> None:
     grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
     np.testing.assert_array_equal(as_pixels(grey), np.dstack([grey, grey, grey]))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_grey() -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(as_pixels(np.asmatrix(grey)), as_pixels(grey))
+
+
+GREY_16 = Image.fromarray(np.full((2, 3), 0x1234, np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "bits"),
+    [
+        (GREY_16, "PNG", 16),
+        (GREY_16, "TIFF", 16),
+        (GREY_16, "PPM", 16),
+        (GREY_16, "JPEG2000", 16),
+        (GREY_16.convert("I"), "TIFF", 32),
+        (GREY_16.convert("F"), "TIFF", 32),
+        (GREY_16.convert("F"), "PPM", 32),
+        (Image.new("RGB", (2, 3)), "PNG", 8),
+        (Image.new("RGB", (2, 3)), "TIFF", 8),
+        (Image.new("RGB", (2, 3)), "PPM", 8),
+        (Image.new("RGB", (2, 3)), "JPEG", 8),
+        (Image.new("P", (2, 3)), "PNG", 8),
+        (Image.new("1", (2, 3)), "TIFF", 8),
+    ],
+)
+def test_a_file_tells_how_many_bits_its_samples_have(image: Image.Image, name: str, bits: int) -> None:
+    buffer = BytesIO()
+    image.save(buffer, name)
+    assert sample_bits(Image.open(buffer)) == bits
+
+
+@pytest.mark.parametrize(("largest", "bits"), [(255, 8), (1023, 16)])
+def test_so_does_one_in_colour(largest: int, bits: int) -> None:
+    assert sample_bits(Image.open(BytesIO(b"P3 1 1 %d 1 2 3" % largest))) == bits
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -12,6 +12,7 @@ Many files, by any executor.
     encoding.py   one picture to one .kmc file
     decoding.py   one .kmc file to one picture
     many.py       streams of them
+    losses.py     what a .kmc file does not keep of a picture
     perform.py    what both have in common: what stands in the way, what goes wrong, what is written
     streaming.py  a window of jobs in flight; workers that die
     palette.py    histograms of many files, added, for one palette

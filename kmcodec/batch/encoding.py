@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmcodec.batch.jobs import Job, Outcome
 from kmcodec.batch.large import Watch, encode_if_large
+from kmcodec.batch.losses import BITS, check_that_samples_fit, losses
 from kmcodec.batch.perform import Converted, perform
 from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK, Storage
@@ -40,10 +41,18 @@ def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watc
         if (large := encode_if_large(job, file.content, file.size, storage, watch)) is not None:
             return large
         picture = read_picture(file.read(), max_pixels=job.settings.max_pixels)
+        if job.settings.lossless:
+            check_that_samples_fit(picture.bits)
         if job.settings.strip:
             picture = replace(picture, metadata=Metadata(), problems=())
         indexed, data = _encoded(picture, job.settings, watch)
-        warnings = _losses(picture, indexed, storage.shown(job.source))
+        warnings = losses(
+            storage.shown(job.source),
+            frames=picture.frames,
+            bits=picture.bits,
+            problems=picture.problems,
+            loses_alpha=_loses_alpha(picture, indexed),
+        )
         return Converted(data, len(data), file.size, _figures(picture, indexed, len(data)), warnings)
 
     return perform(job, convert, storage, skip_larger=job.settings.skip_larger)
@@ -119,14 +128,8 @@ def _encoded(picture: Picture, settings: EncodeSettings, watch: Watch) -> tuple[
         raise ImageError(str(error)) from error
 
 
-def _losses(picture: Picture, indexed: IndexedImage, source: str) -> tuple[str, ...]:
-    warnings = []
-    if picture.frames > 1:
-        warnings.append(f"{source}: only the first of its {picture.frames} frames is kept")
-    warnings += [f"{source}: {problem}" for problem in picture.problems]
-    if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
-        warnings.append(f"{source}: its transparency is not kept: the palette has none")
-    return tuple(warnings)
+def _loses_alpha(picture: Picture, indexed: IndexedImage) -> bool:
+    return picture.pixels.shape[2] == 4 and bool(indexed.palette[:, 3:].min(initial=255) == 255)
 
 
 def _figures(picture: Picture, indexed: IndexedImage, size: int) -> dict[str, Any]:
@@ -136,6 +139,6 @@ def _figures(picture: Picture, indexed: IndexedImage, size: int) -> dict[str, An
         "height": indexed.height,
         "colors": len(indexed.palette),
         "bits_per_pixel": bits_per_pixel(size, indexed.width * indexed.height),
-        "lossless": math.isinf(psnr),
+        "lossless": math.isinf(psnr) and picture.bits <= BITS,
         "psnr_db": None if math.isinf(psnr) else psnr,
     }

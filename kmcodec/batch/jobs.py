@@ -48,7 +48,7 @@ class Outcome:
         colors: K, the size of the palette.
         bits_per_pixel: Of the `.kmc` file.
         lossless: Whether nothing visible was lost.
-        psnr_db: Decibels; None where nothing was lost.
+        psnr_db: Decibels; None where the pixels are the same.
         seconds: That it took, files read and written.
 
     What does not apply, such as PSNR to decoding, or was not reached is None.

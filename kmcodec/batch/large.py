@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kmcodec.batch.jobs import Job
+from kmcodec.batch.losses import BITS, check_that_samples_fit, losses
 from kmcodec.batch.perform import Converted
 from kmcodec.batch.settings import DecodeSettings, EncodeSettings
 from kmcodec.batch.storage import Storage
@@ -158,8 +159,10 @@ def _encoded(
     from kmcodec.large.metadata import read_extras
     from kmcodec.metrics import PsnrSum, bits_per_pixel
 
-    settings, name = job.settings, storage.shown(job.source)
+    settings = job.settings
     extras = read_extras(source)
+    if settings.lossless:
+        check_that_samples_fit(extras.bits)
     error = PsnrSum()
     encoded = encode_rows(
         rows,
@@ -172,19 +175,20 @@ def _encoded(
         psnr=error,
         watch=progress,
     )
-    header, psnr, warnings = encoded.header, error.psnr_db, []
-    if extras.frames > 1:
-        warnings.append(f"{name}: only the first of its {extras.frames} frames is kept")
-    if not settings.strip:
-        warnings += [f"{name}: {problem}" for problem in extras.problems]
-    if rows.has_alpha and header.channels == 3:
-        warnings.append(f"{name}: its transparency is not kept: the palette has none")
+    header, psnr = encoded.header, error.psnr_db
+    warnings = losses(
+        storage.shown(job.source),
+        frames=extras.frames,
+        bits=extras.bits,
+        problems=() if settings.strip else extras.problems,
+        loses_alpha=rows.has_alpha and header.channels == 3,
+    )
     figures = {
         "width": header.width,
         "height": header.height,
         "colors": header.colors,
         "bits_per_pixel": bits_per_pixel(header.file_bytes, header.pixels),
-        "lossless": math.isinf(psnr),
+        "lossless": math.isinf(psnr) and extras.bits <= BITS,
         "psnr_db": None if math.isinf(psnr) else psnr,
     }
-    return Converted(encoded, header.file_bytes, source_bytes, figures, tuple(warnings))
+    return Converted(encoded, header.file_bytes, source_bytes, figures, warnings)

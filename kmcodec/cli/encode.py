@@ -146,7 +146,9 @@ def _encode_here(job: Job[EncodeSettings]) -> Outcome:
 
 
 def _line(outcome: Outcome) -> str:
-    quality = "lossless" if outcome.lossless else f"{outcome.psnr_db:.2f} dB"
+    quality = (
+        "lossless" if outcome.lossless else "8 bits exact" if outcome.psnr_db is None else f"{outcome.psnr_db:.2f} dB"
+    )
     before, after = outcome.source_bytes or 0, outcome.target_bytes or 0
     return (
         f"{shown_output(outcome.target)}: K {outcome.colors}, {before} -> {after} bytes ({after / max(1, before):.1%}),"

@@ -17,6 +17,7 @@ from kmcodec.indexed import Metadata
 from kmcodec.large.images import ImageSource
 from kmcodec.large.png import chunk, read_chunks
 from kmcodec.limits import METADATA_BYTES
+from kmcodec.pixels import sample_bits
 from kmcodec.png import SIGNATURE, without_bad_metadata
 
 _OF_PIXELS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"sBIT", b"hIST", b"sPLT", b"acTL", b"fcTL", b"fdAT")
@@ -31,11 +32,13 @@ class Extras:
     Attributes:
         metadata: As of `read_metadata`.
         frames: How many pictures the file holds.
+        bits: As of `Picture`.
         problems: A sentence on each thing of its metadata that is not kept.
     """
 
     metadata: Metadata
     frames: int
+    bits: int
     problems: tuple[str, ...]
 
 
@@ -64,19 +67,19 @@ def read_extras(source: ImageSource) -> Extras:
 
 def _read_extras(stream: BinaryIO) -> Extras:
     with Image.open(stream) as image:
-        frames = getattr(image, "n_frames", 1)
+        frames, bits = getattr(image, "n_frames", 1), sample_bits(image)
         if image.format != "PNG":
-            return _extras(image, frames, [])
+            return _extras(image, frames, bits, [])
         stream.seek(0)
         small, problems = without_bad_metadata(_without_pixels(stream), METADATA_BYTES)
         with Image.open(BytesIO(small)) as of_one_pixel:
             of_one_pixel.load()  # texts may follow the pixels
-            return _extras(of_one_pixel, frames, problems)
+            return _extras(of_one_pixel, frames, bits, problems)
 
 
-def _extras(image: Image.Image, frames: int, problems: list[str]) -> Extras:
+def _extras(image: Image.Image, frames: int, bits: int, problems: list[str]) -> Extras:
     metadata, others = read_metadata(image)
-    return Extras(metadata, frames, tuple(problems + others))
+    return Extras(metadata, frames, bits, tuple(problems + others))
 
 
 def _without_pixels(stream: BinaryIO) -> bytes:
