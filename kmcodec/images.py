@@ -21,7 +21,7 @@ from kmcodec.exif import without_bad_tags
 from kmcodec.image_metadata import read_metadata, save_options
 from kmcodec.indexed import IndexedImage, Metadata, Pixels
 from kmcodec.limits import METADATA_BYTES
-from kmcodec.pixels import as_pixels, sample_bits
+from kmcodec.pixels import INDEXED_MODES, as_indexed, as_pixels, sample_bits
 from kmcodec.png import without_bad_metadata
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -99,6 +99,31 @@ def read_picture(data: bytes, *, max_pixels: int | None = None) -> Picture:
             raise
         except Exception:  # Pillow's decoders raise whatever a damaged file leads them to
             raise ImageError("damaged image") from None
+
+
+def read_indexed_picture(data: bytes, *, max_pixels: int | None = None) -> tuple[Picture, IndexedImage]:
+    """
+    Read an image file of a palette, or of grey, with its labels as they are. Arguments are those of `load_image`.
+
+    Returns:
+        The picture, and its palette and labels, with its metadata.
+
+    Raises:
+        ImageError: It is no image, or damaged, or too large; or its pixels are no labels.
+    """
+    loaded = _load_whole(data, max_pixels)
+    with loaded.image as image:
+        if image.mode not in INDEXED_MODES:
+            raise ImageError(f"no palette to keep as it is: its pixels are {image.mode}, not labels of colours")
+        try:
+            indexed = as_indexed(image if loaded.turn is None else image.transpose(loaded.turn))
+            frames = getattr(image, "n_frames", 1)
+        except MemoryError:
+            raise
+        except Exception:  # as above
+            raise ImageError("damaged image") from None
+    picture = Picture(indexed.to_pixels(), loaded.metadata, frames, loaded.bits, tuple(loaded.problems))
+    return picture, replace(indexed, metadata=loaded.metadata)
 
 
 def load_image(data: bytes, *, max_pixels: int | None = None) -> Image.Image:

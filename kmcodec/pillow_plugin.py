@@ -38,8 +38,9 @@ from kmcodec.errors import DecodeError, LimitError
 from kmcodec.format import KmcFile
 from kmcodec.format.container import SIGNATURE
 from kmcodec.image_metadata import dpi_of, read_metadata, text_of
-from kmcodec.indexed import IndexedImage, Labels, Metadata, Palette
+from kmcodec.indexed import IndexedImage, Metadata, Palette
 from kmcodec.limits import DEFAULT_LIMITS, Limits
+from kmcodec.pixels import as_indexed
 from kmcodec.streams import write_all
 
 FORMAT = "KMC"
@@ -216,7 +217,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:  
         raise TypeError(f"a .kmc file cannot be saved with {unknown[0]!r}; with {known} it can")
     metadata = _metadata_for(image, {key: options.pop(key) for key in _METADATA_OPTIONS if key in options})
     as_it_is = image.mode == "P" and min(image.size) > 0 and not any(key in options for key in _COLOR_OPTIONS)
-    data = encode(_indexed(image) if as_it_is else image, metadata=metadata, **options)
+    data = encode(as_indexed(image) if as_it_is else image, metadata=metadata, **options)
     write_all(cast("BinaryIO", file), data)
     if hasattr(file, "flush"):
         file.flush()
@@ -273,17 +274,6 @@ def _dpi_of(dpi: Any) -> tuple[Fraction, Fraction] | None:
     if sides is None or min(sides) <= 0:
         raise ValueError(f"dpi must be two numbers above 0, or None, not {dpi!r}")
     return sides
-
-
-def _indexed(image: Image.Image) -> IndexedImage:
-    """An image of mode P as it is: its palette, as long as it is or its pixels need, and its pixels."""
-    labels: Labels = np.asarray(image)
-    entries = max(len(image.getpalette() or ()) // 3, int(labels.max()) + 1)
-    # of a ramp of all labels; what the palette lacks is what Pillow shows for it
-    ramp = image.crop((0, 0, 1, 1)).resize((entries, 1))
-    ramp.putdata(range(entries))
-    palette = np.asarray(ramp.convert("RGBA"))[0]
-    return IndexedImage(palette if palette[:, 3].min() < 255 else np.ascontiguousarray(palette[:, :3]), labels)
 
 
 def _has_alpha(image: Image.Image) -> bool:

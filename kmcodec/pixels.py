@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kmcodec.indexed import MAX_SIDE, Pixels
+from kmcodec.indexed import MAX_SIDE, IndexedImage, Labels, Pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,6 +18,9 @@ else:
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of grey pixels."""
+
+INDEXED_MODES = ("P", "L", "1")
+"""Pillow's modes whose pixels are labels of at most 256 colours."""
 
 _BITS_PER_SAMPLE = 258
 """The tag of TIFF."""
@@ -59,6 +62,27 @@ def as_pixels(image: ImageLike) -> Pixels:
         raise ValueError(f"image must have at least one pixel, not shape {image.shape}")
     image = np.asarray(image)  # a matrix would stay one of two dimensions
     return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def as_indexed(image: Image.Image) -> IndexedImage:
+    """
+    A picture of a palette as it is: its labels, unused and equal colours and all.
+
+    Args:
+        image: A PIL image of one of `INDEXED_MODES`, of at least one pixel. A grey value is a label, and of mode "1" 0
+            is black and 1 white.
+
+    Returns:
+        Its palette, as long as it is or the labels need, in the colours that `as_pixels` gives them; and its labels.
+    """
+    labels: Labels = np.asarray(image).astype(np.uint8, copy=False)
+    if image.mode == "1":
+        return IndexedImage(np.array([[0] * 3, [255] * 3], np.uint8), labels)
+    entries = max(len(image.getpalette() or ()) // 3 if image.mode == "P" else 0, int(labels.max()) + 1)
+    # of a ramp of all labels; what the palette lacks is what Pillow shows for it
+    ramp = image.crop((0, 0, 1, 1)).resize((entries, 1))
+    ramp.putdata(range(entries))
+    return IndexedImage(as_pixels(ramp)[0], labels)
 
 
 def sample_bits(image: Image.Image) -> int:

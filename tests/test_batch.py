@@ -274,6 +274,7 @@ def test_the_hash_of_settings_is_of_what_makes_the_bytes() -> None:
         EncodeSettings(rdo=4),
         EncodeSettings(palette=palette),
         EncodeSettings(palette=palette + 1),
+        EncodeSettings(as_is=True),
         DecodeSettings(),
     ]
     assert len({settings.hash for settings in different}) == len(different)

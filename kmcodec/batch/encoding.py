@@ -15,8 +15,9 @@ from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK, Storage
 from kmcodec.errors import ImageError
 from kmcodec.files import open_binary, read_at_most
+from kmcodec.format import dumps
 from kmcodec.format.container import SIGNATURE
-from kmcodec.images import Picture, read_picture
+from kmcodec.images import Picture, read_indexed_picture, read_picture
 from kmcodec.indexed import IndexedImage, Metadata
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.metrics import bits_per_pixel, indexed_psnr_db
@@ -38,6 +39,8 @@ def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watc
 
     def convert() -> Converted:
         file = open_file(job.source, storage)
+        if job.settings.as_is:
+            return _as_it_is(job, file, storage)
         if (large := encode_if_large(job, file.content, file.size, storage, watch)) is not None:
             return large
         picture = read_picture(file.read(), max_pixels=job.settings.max_pixels)
@@ -46,14 +49,7 @@ def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watc
         if job.settings.strip:
             picture = replace(picture, metadata=Metadata(), problems=())
         indexed, data = _encoded(picture, job.settings, watch)
-        warnings = losses(
-            storage.shown(job.source),
-            frames=picture.frames,
-            bits=picture.bits,
-            problems=picture.problems,
-            loses_alpha=_loses_alpha(picture, indexed),
-        )
-        return Converted(data, len(data), file.size, _figures(picture, indexed, len(data)), warnings)
+        return _converted(picture, indexed, data, file, storage.shown(job.source))
 
     return perform(job, convert, storage, skip_larger=job.settings.skip_larger)
 
@@ -126,6 +122,26 @@ def _encoded(picture: Picture, settings: EncodeSettings, watch: Watch) -> tuple[
         )
     except (ValueError, RuntimeError) as error:  # too many colours for lossless; a target; no compiled kernel
         raise ImageError(str(error)) from error
+
+
+def _as_it_is(job: Job[EncodeSettings], file: ImageFile, storage: Storage) -> Converted:
+    settings = job.settings
+    picture, indexed = read_indexed_picture(file.read(), max_pixels=settings.max_pixels)
+    if settings.strip:
+        picture, indexed = replace(picture, problems=()), replace(indexed, metadata=Metadata())
+    data = dumps(indexed, coding=settings.coding, effort=settings.effort, threads=settings.threads)
+    return _converted(picture, indexed, data, file, storage.shown(job.source))
+
+
+def _converted(picture: Picture, indexed: IndexedImage, data: bytes, file: ImageFile, shown: str) -> Converted:
+    warnings = losses(
+        shown,
+        frames=picture.frames,
+        bits=picture.bits,
+        problems=picture.problems,
+        loses_alpha=_loses_alpha(picture, indexed),
+    )
+    return Converted(data, len(data), file.size, _figures(picture, indexed, len(data)), warnings)
 
 
 def _loses_alpha(picture: Picture, indexed: IndexedImage) -> bool:

@@ -81,6 +81,8 @@ def with_palette(settings: EncodeSettings, palette: Palette) -> EncodeSettings:
 
 def check_shared(settings: EncodeSettings) -> None:
     """Raise ValueError for settings that choose colours for each picture apart."""
+    if settings.as_is:
+        raise ValueError("a shared palette and as_is exclude each other: pictures keep their own")
     for name in ("palette", "quality", "psnr_db", "max_bytes"):
         if getattr(settings, name) is not None:
             reason = "a given palette is shared already" if name == "palette" else f"{name} chooses its own for each"

@@ -33,6 +33,7 @@ class EncodeSettings:
 
     Attributes:
         colors, lossless, palette, keep, rare, space, dither, dither_strength: As of `kmcodec.quantize`.
+        as_is: Whether pictures of a palette keep it and their labels; other pictures are then errors.
         rdo, quality, psnr_db, max_bytes, coding, effort: As of `kmcodec.encode`.
         threads: How many threads a picture may use, by default one: other pictures have the other cores.
         max_pixels: Most pixels of a picture; None for no limit.
@@ -52,6 +53,7 @@ class EncodeSettings:
     space: SpaceName = "srgb"
     dither: DitherName = "none"
     dither_strength: float = 1.0
+    as_is: bool = False
     rdo: float = 0.0
     quality: float | None = None
     psnr_db: float | None = None
@@ -72,6 +74,13 @@ class EncodeSettings:
         if self.coding not in (None, "predicted", "plain"):
             raise ValueError(f"coding must be 'predicted' or 'plain', not {self.coding!r}")
         self.target.check_against(self.options)
+        if self.as_is:
+            self._check_as_is()
+
+    def _check_as_is(self) -> None:
+        for field in fields(self):
+            if field.name in (*_COLORS, *_TARGETS) and _is_given(getattr(self, field.name), field.default):
+                raise ValueError(f"as_is and {field.name} exclude each other: palette and labels are kept as they are")
 
     @property
     def options(self) -> Options:
@@ -114,6 +123,10 @@ class DecodeSettings:
     def hash(self) -> str:
         """As of `EncodeSettings`."""
         return _hash_of("decode", self)
+
+
+def _is_given(value: Any, default: Any) -> bool:
+    return hasattr(value, "shape") or (value != default and value != [])  # a palette; no colours to keep
 
 
 def _hash_of(command: str, settings: EncodeSettings | DecodeSettings) -> str:

@@ -22,7 +22,7 @@ _KIND = Kind(".kmc", image_endings, "images")
 
 SUBJECTS = {
     "Size and likeness": ("colors", "quality", "psnr_db", "max_bytes", "rdo", "lossless"),
-    "Colours": ("space", "dither", "dither_strength", "keep", "rare", "palette", "shared_palette"),
+    "Colours": ("space", "dither", "dither_strength", "keep", "rare", "palette", "shared_palette", "as_is"),
     "Coding": ("effort", "coding", "threads"),
     "Output": ("output", "directory", "overwrite", "skip_larger", "strip", "as_json", "quiet"),
     "Many files": common.MANY,
@@ -134,7 +134,7 @@ def _settings(given: dict[str, Any], palette: str | None, *, shared: bool) -> En
 
 def _as_typed(error: ValueError) -> str:
     """What is wrong, with options named as on the command line."""
-    return str(error).replace("psnr_db", "psnr").replace("max_bytes", "max-bytes")
+    return str(error).replace("psnr_db", "psnr").replace("max_bytes", "max-bytes").replace("as_is", "as-is")
 
 
 def _encode_here(job: Job[EncodeSettings]) -> Outcome:

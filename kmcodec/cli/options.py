@@ -92,6 +92,11 @@ _of_colors = (
         type=click.IntRange(1, 65536),
         help="Most colours in the palette, 1 to 65536; 256 if not given. A picture of no more keeps exactly its own.",
     ),
+    click.option(
+        "--as-is",
+        is_flag=True,
+        help="Keep the palette and the labels of a picture that has them (PNG-8, GIF, BMP, grey) as they are.",
+    ),
     click.option("--lossless", is_flag=True, help="Keep all colours, however many; up to 65536."),
     click.option(
         "--palette",
