@@ -180,7 +180,8 @@ def _warn_of_png_colors(image: Image.Image, problems: list[str]) -> None:
     )
     if other_gamma or other_primaries:
         what = " and ".join(["gamma"] * other_gamma + ["primaries"] * other_primaries)
-        problems.append(f"its {what}, not of sRGB, are not kept, only its pixels; a colour profile would be")
+        verb = "are" if other_primaries else "is"
+        problems.append(f"its {what}, not of sRGB, {verb} not kept, only its pixels; a colour profile would be")
 
 
 def _read_exif(image: Image.Image, problems: list[str]) -> bytes | None:

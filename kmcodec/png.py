@@ -58,20 +58,32 @@ def without_bad_metadata(data: bytes, limit: int) -> tuple[bytes, list[str]]:
         return data, []
     kept: list[bytes] = []
     problems: list[str] = []
+    keywords: set[bytes] = set()
     room, position = limit, 0
     for chunk in _metadata_chunks(data):
-        if chunk.kind == b"cICP" and chunk.is_intact and not chunk.content.startswith(_CICP_OF_SRGB):
-            problems.append(
-                "its colour space (cICP), not sRGB, is not kept, only its pixels; a colour profile would be"
-            )
         try:
             room -= _size_of(chunk, room)
+            problems += _unknown_in(chunk, keywords)
         except (ValueError, IndexError, zlib.error) as error:
             too_large = isinstance(error, _TooLargeError)
             problems.append(f"{'too large a' if too_large else 'damaged'} {_name_of(chunk)} is not kept")
             kept.append(data[position : chunk.start])
             position = chunk.stop
     return (b"".join([*kept, data[position:]]) if kept else data), problems
+
+
+def _unknown_in(chunk: _Chunk, keywords: set[bytes]) -> list[str]:
+    """What Pillow does not know of an intact chunk; `keywords`, of the texts before it, are added to."""
+    if chunk.kind == b"cICP" and not chunk.content.startswith(_CICP_OF_SRGB):
+        return ["its colour space (cICP), not sRGB, is not kept, only its pixels; a colour profile would be"]
+    if chunk.kind == b"pHYs" and chunk.content[8] == 0 and chunk.content[:4] != chunk.content[4:8]:
+        return ["the shape of its pixels, which are no squares, is not kept"]
+    if chunk.kind in (b"tEXt", b"zTXt", b"iTXt"):
+        keyword = chunk.content[: chunk.content.index(b"\0")]
+        if keyword in keywords:
+            return [f"of several texts of the keyword {keyword.decode('latin-1')!r} only the last is kept"]
+        keywords.add(keyword)
+    return []
 
 
 class _TooLargeError(ValueError):

@@ -391,6 +391,25 @@ def test_a_png_of_other_colours_without_a_profile_is_warned_of(
     assert [text.partition(", ")[0] for text in picture.problems] == ([problem] if problem else [])
 
 
+@pytest.mark.parametrize(
+    ("chunks", "problem"),
+    [
+        ([(b"pHYs", struct.pack(">IIB", 1, 4, 0))], "the shape of its pixels, which are no squares, is not kept"),
+        ([(b"pHYs", struct.pack(">IIB", 4, 4, 0))], None),
+        ([(b"pHYs", struct.pack(">IIB", 3000, 6000, 1))], None),
+        (
+            [(b"tEXt", b"Comment\0one"), (b"iTXt", b"Comment\0\0\0\0\0two")],
+            "of several texts of the keyword 'Comment' only the last is kept",
+        ),
+        ([(b"tEXt", b"Comment\0one"), (b"tEXt", b"Author\0two")], None),
+    ],
+)
+def test_what_a_png_has_and_no_metadata_can_hold_is_warned_of(
+    chunks: list[tuple[bytes, bytes]], problem: str | None
+) -> None:
+    assert list(read_picture(png_file(chunks)).problems) == ([problem] if problem else [])
+
+
 # damage
 
 
