@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -22,19 +22,31 @@ from kmcodec.cli import main
 Run = subprocess.CompletedProcess[str]
 
 
+BinaryRun = subprocess.CompletedProcess[bytes]
+
+
 def kmcodec_here(*arguments: object, cwd: Path) -> Run:
     """The command in this process, which saves the time to start another one."""
+    run = binary_kmcodec_here(*arguments, cwd=cwd)
+    return subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
+
+
+def binary_kmcodec_here(*arguments: object, cwd: Path = Path(), stdin: bytes = b"") -> BinaryRun:
+    """The same, with what goes through standard input and output."""
     command = list(map(str, arguments))
-    output, errors = StringIO(), StringIO()
-    terminate, show = signal.getsignal(signal.SIGTERM), warnings.showwarning
+    streams = [TextIOWrapper(BytesIO(content), "utf-8", write_through=True) for content in (stdin, b"", b"")]
+    source, output, errors = streams
+    before = sys.stdin, signal.getsignal(signal.SIGTERM), warnings.showwarning
+    sys.stdin = source
     try:
         with chdir(cwd), redirect_stdout(output), redirect_stderr(errors), pytest.raises(SystemExit) as end:
             main(command)
     finally:
+        sys.stdin, terminate, warnings.showwarning = before
         signal.signal(signal.SIGTERM, terminate)
-        warnings.showwarning = show
     assert isinstance(end.value.code, int)
-    return subprocess.CompletedProcess(command, end.value.code, output.getvalue(), errors.getvalue())
+    written, said = (stream.buffer.getvalue() for stream in (output, errors))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(command, end.value.code, written, said)
 
 
 def kmcodec_run(*arguments: object, cwd: Path, environment: Mapping[str, str] | None = None) -> Run:

@@ -21,17 +21,12 @@ from PIL import Image, ImageCms
 import kmcodec
 from kmcodec.cli.jobs import read_bytes
 from kmcodec.errors import LimitError
+from tests.command import BinaryRun as Run
+from tests.command import binary_kmcodec_here as kmcodec_run
 from tests.command import heed_interrupts, terminal_output_of
 from tests.icc import cmyk_profile
 
-Run = subprocess.CompletedProcess[bytes]
-
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def kmcodec_run(*arguments: object, cwd: Path | None = None, stdin: bytes = b"") -> Run:
-    command = [sys.executable, "-m", "kmcodec", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=False)
 
 
 def shell_run(script: str, cwd: Path) -> Run:
@@ -518,11 +513,11 @@ def test_urls_that_cannot_be_read_do_not_stop_the_others(folder: Path) -> None:
     assert (folder / "photo.kmc").exists()
 
 
-@pytest.mark.parametrize("option", [["-o", "memory://x/photo.kmc"], ["-d", "memory://x"], ["-d", "memory://x/"]])
+@pytest.mark.parametrize("option", [["-o", "memory://a/photo.kmc"], ["-d", "memory://b"], ["-d", "memory://c/"]])
 def test_a_url_as_output_makes_no_local_file(folder: Path, option: list[str]) -> None:
     run = kmcodec_run("encode", "photo.png", "-k", 4, *option, cwd=folder)
     assert run.returncode == 0
-    assert text(run.stdout).startswith("memory://x/photo.kmc: K 4")
+    assert re.match(r"memory://[abc]/photo\.kmc: K 4", text(run.stdout))
     assert [path.name for path in folder.iterdir()] == ["photo.png"]
 
 
