@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -15,18 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.command import heed_interrupts, terminal_output_of
+from tests.command import BinaryRun, binary_kmcodec_here, heed_interrupts, terminal_output_of
 from tests.test_cli import modules_loaded_by, text
 
 QUICK = ("-k", "4,16", "--peers", "png8,jpeg", "--peer-quality", "30,80")
 
 
-def measure_run(
-    *arguments: object, cwd: Path, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "kmcodec", "measure", *map(str, arguments)]
-    variables = {**os.environ, "COLUMNS": "100", **(environment or {})}
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, check=False)
+def measure_run(*arguments: object, cwd: Path, environment: dict[str, str] | None = None) -> BinaryRun:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"COLUMNS": "100", **(environment or {})}.items():
+            patch.setenv(name, value)
+        return binary_kmcodec_here("measure", *arguments, cwd=cwd)
 
 
 @pytest.fixture
