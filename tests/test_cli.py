@@ -21,7 +21,7 @@ from PIL import Image, ImageCms
 import kmcodec
 from kmcodec.cli.jobs import read_bytes
 from kmcodec.errors import LimitError
-from tests.command import heed_interrupts, terminal_output_of
+from tests.command import heed_interrupts, kmcodec_here, terminal_output_of
 from tests.icc import cmyk_profile
 
 Run = subprocess.CompletedProcess[bytes]
@@ -617,6 +617,45 @@ def test_what_stands_in_the_way_is_left_alone_and_named(folder: Path, arguments:
     assert run.returncode == 1
     assert text(run.stderr) == f"kmcodec: error: {says}\n"
     assert (folder / "photo.png").read_bytes() == (folder / "out/photo.kmc").read_bytes() == original
+
+
+@pytest.mark.parametrize("name", ["e.kmc", "./e.kmc", "symbolic.gpl", "hard.gpl"])
+def test_a_palette_does_not_replace_the_file_it_is_shown_of(tmp_path: Path, name: str) -> None:
+    data = kmcodec.encode(np.zeros((2, 2, 3), np.uint8))
+    (tmp_path / "e.kmc").write_bytes(data)
+    (tmp_path / "symbolic.gpl").symlink_to("e.kmc")
+    (tmp_path / "hard.gpl").hardlink_to(tmp_path / "e.kmc")
+    run = kmcodec_here("info", "e.kmc", "--palette-out", name, "--overwrite", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {name}: is an input, and not overwritten\n")
+    assert (tmp_path / "e.kmc").read_bytes() == (tmp_path / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("arguments", [("-o", "p.kmc"), ("-o", "symbolic.kmc"), ("-o", "hard.kmc"), ("-d", "out")])
+def test_a_picture_does_not_replace_the_file_its_palette_is_of(folder: Path, arguments: tuple[str, str]) -> None:
+    data = kmcodec.encode(np.zeros((2, 2, 3), np.uint8))
+    (folder / "p.kmc").write_bytes(data)
+    (folder / "symbolic.kmc").symlink_to("p.kmc")
+    (folder / "hard.kmc").hardlink_to(folder / "p.kmc")
+    (folder / "out").mkdir()
+    (folder / "out/photo.kmc").symlink_to("../p.kmc")
+    source = "photo.png" if arguments[0] == "-o" else "."
+    run = kmcodec_here("encode", source, "--palette", "p.kmc", *arguments, "--overwrite", cwd=folder)
+    assert run.returncode == 1
+    assert ": is an input, and not overwritten\n" in run.stderr
+    assert (folder / "p.kmc").read_bytes() == (folder / "hard.kmc").read_bytes() == data
+
+
+def test_standard_input_is_not_overwritten(folder: Path) -> None:
+    before = (folder / "photo.png").read_bytes()
+    run = shell_run("kmcodec encode - -k 4 -o photo.png --overwrite <photo.png", folder)
+    assert (run.returncode, text(run.stderr)) == (1, "kmcodec: error: photo.png: is an input, and not overwritten\n")
+    assert (folder / "photo.png").read_bytes() == before
+
+
+def test_a_url_that_is_read_is_not_overwritten(folder: Path) -> None:
+    url = f"file://{folder}/photo.png"
+    run = kmcodec_here("encode", url, "-o", url, "--overwrite", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {url}: is an input, and not overwritten\n")
 
 
 @pytest.mark.parametrize(("ending", "lossy"), [(".jpg", True), (".webp", False), (".png", False)])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.command import heed_interrupts, terminal_output_of
+from tests.command import heed_interrupts, kmcodec_here, terminal_output_of
 from tests.test_cli import modules_loaded_by, text
 
 QUICK = ("-k", "4,16", "--peers", "png8,jpeg", "--peer-quality", "30,80")
@@ -140,7 +140,8 @@ def test_a_missing_peer_is_named(folder: Path) -> None:
         (["one.png", "--metrics", "vmaf"], "there is no metric 'vmaf'"),
         (["one.png", "--plot", "a.pdf"], "--plot needs a name that ends in .png or .svg"),
         (["one.png", "--csv", "-", "--json", "-"], "cannot both be standard output"),
-        (["one.png", "--csv", "a", "--json", "a"], "a cannot be two outputs at once"),
+        (["one.png", "--csv", "a", "--json", "./a"], "./a cannot be two outputs at once"),
+        (["one.png", "--csv", "a", "--resume", "a"], "a cannot be two outputs at once"),
         (["one.png", "--html", "-"], "need the name of a file"),
         (["one.png", "--views", "png8"], "--views needs --html"),
         (["one.png", "--html", "a", "--views", "gif"], "--views names 'gif', which is not measured"),
@@ -162,6 +163,34 @@ def test_a_file_that_exists_is_found_before_the_work(folder: Path) -> None:
     assert text(run.stderr) == "kmcodec: error: a.csv: exists already; --overwrite replaces it\n"
     assert run.stdout == b""
     assert (folder / "a.csv").read_text() == "old"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json", "--plot", "--html", "--resume"])
+@pytest.mark.parametrize("name", ["one.png", "./one.png", "symbolic.png", "hard.png"])
+def test_a_picture_that_is_measured_is_not_overwritten(folder: Path, option: str, name: str) -> None:
+    before = (folder / "one.png").read_bytes()
+    (folder / "symbolic.png").symlink_to("one.png")
+    (folder / "hard.png").hardlink_to(folder / "one.png")
+    run = kmcodec_here("measure", "one.png", *QUICK, option, name, "--overwrite", cwd=folder)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == f"kmcodec: error: {name}: is an input, and not overwritten\n"
+    assert (folder / "one.png").read_bytes() == (folder / "symbolic.png").read_bytes() == before
+
+
+def test_a_picture_of_a_folder_is_not_overwritten(folder: Path) -> None:
+    run = kmcodec_here("measure", ".", *QUICK, "--plot", "two.png", "--overwrite", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: two.png: is an input, and not overwritten\n")
+
+
+def test_a_picture_is_not_overwritten_by_an_encoded_file_that_is_kept(folder: Path) -> None:
+    options = ("-k", 4, "--peers", "png8", "--files", "kept")
+    assert kmcodec_here("measure", "one.png", *options, cwd=folder).returncode == 0
+    (picture,) = (folder / "kept/one.png").glob("*.png")
+    before = picture.read_bytes()
+    run = kmcodec_here("measure", "one.png", picture.relative_to(folder), *options, cwd=folder)
+    assert run.returncode == 1
+    assert run.stderr.endswith(f"{picture.relative_to(folder)}: is an input, and not overwritten\n")
+    assert picture.read_bytes() == before
 
 
 def test_a_report_that_cannot_be_written_does_not_cost_the_others(folder: Path) -> None:
@@ -189,9 +218,9 @@ def test_a_file_to_resume_from_must_be_one_that_can_be_written(folder: Path, nam
 
 
 def test_a_file_to_resume_from_that_is_something_else_is_named(folder: Path) -> None:
-    run = measure_run("one.png", *QUICK, "--resume", "one.png", cwd=folder)
+    run = measure_run("one.png", *QUICK, "--resume", "two.png", cwd=folder)
     assert run.returncode == 1
-    message = "kmcodec: error: one.png: line 1 is no record of a sweep: name another file, or delete it\n"
+    message = "kmcodec: error: two.png: line 1 is no record of a sweep: name another file, or delete it\n"
     assert text(run.stderr) == message
 
 

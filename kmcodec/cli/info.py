@@ -13,7 +13,7 @@ from kmcodec.batch.large import limits_for
 from kmcodec.cli import options
 from kmcodec.cli.console import say, say_warning
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
+from kmcodec.cli.jobs import STDIO, check_outputs, failures_of, open_input, shown_output, write_output
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
@@ -55,6 +55,8 @@ def info(
         raise click.UsageError(f"--palette-out shows nothing: leave out {'--json' if as_json else '--palette'}")
     if palette_out == "":
         raise click.UsageError("--palette-out needs a name, not an empty one")
+    if palette_out is not None:
+        check_outputs([palette_out], [file])
     from kmcodec.format import KmcFile
 
     with failures_of(file), open_input(file) as stream:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ import click
 from kmcodec.cli import options as common
 from kmcodec.cli.console import progress_of, say, say_error, say_warning
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, with_hint, write_output
+from kmcodec.cli.jobs import STDIO, Failure, check_outputs, failures_of, shown_output, with_hint, write_output
 from kmcodec.files import check_target
 
 if TYPE_CHECKING:
@@ -182,7 +182,13 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     _check(options, settings)
     from kmcodec.measure.pictures import expand, samples
 
-    pictures: list[Source] = [*(samples() if with_samples else []), *expand(inputs)]
+    named = expand(inputs)
+    pictures: list[Source] = [*(samples() if with_samples else []), *named]
+    check_outputs(_written(options, settings, pictures), named)
+    for name in options.outputs:
+        if name != STDIO:
+            with failures_of(name):
+                check_target(name, overwrite=options.overwrite)
     for name, lack in settings.missing.items():
         say_warning(f"{name} is missing: {lack}")
     for name, limit in settings.limits().items():
@@ -282,10 +288,6 @@ def _check(options: _Options, settings: Settings) -> None:
         raise click.UsageError("--views needs --html")
     if options.plot is not None and PurePath(options.plot).suffix.lower() not in (".png", ".svg"):
         raise click.UsageError("--plot needs a name that ends in .png or .svg")
-    names = [name for name in [*options.outputs, options.resume] if name not in (None, STDIO)]
-    for name in names:
-        if names.count(name) > 1:
-            raise click.UsageError(f"{name} cannot be two outputs at once")
     from kmcodec.measure.sweeps import check_libraries
 
     with failures_of(""):
@@ -294,10 +296,18 @@ def _check(options: _Options, settings: Settings) -> None:
             from kmcodec.measure.plot import check_matplotlib
 
             check_matplotlib()
-    for name in options.outputs:
-        if name != STDIO:
-            with failures_of(name):
-                check_target(name, overwrite=options.overwrite)
+
+
+def _written(options: _Options, settings: Settings, pictures: Sequence[Source]) -> list[str]:
+    """Names of all files that are written, in the end or before."""
+    written = options.outputs if options.resume is None else [*options.outputs, options.resume]
+    if options.files is not None:
+        from kmcodec.measure.pictures import name_of
+        from kmcodec.measure.sweeps import kept_file
+
+        folder = Path(options.files)
+        written += [str(kept_file(folder, name_of(source), point)) for source in pictures for point in settings.points]
+    return written
 
 
 def _run(
