@@ -158,6 +158,8 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "a.png", "-e", "10"], "10 is not in the range 1<=x<=9"),
         (["encode", "a.png", "-o", ""], "-o needs a name"),
         (["encode", "a.png", "-d", ""], "-d needs a name"),
+        (["encode", "a.png", "-o", "sub/"], "-o names a file, and sub/ is the name of a folder: use -d"),
+        (["decode", "a.kmc", "-o", "sub/."], "-o names a file, and sub/. is the name of a folder: use -d"),
         (["encode", "a.png", "--nothing"], "No such option"),
         (["encode", "a.png", "-q", "0"], "error: quality must be from 1 to 100, not 0.0"),
         (["encode", "a.png", "--psnr", "30", "--max-bytes", "9"], "error: psnr and max-bytes exclude each other"),
@@ -586,6 +588,28 @@ def test_a_process_substitution_can_be_written_to(folder: Path) -> None:
     run = shell_run("kmcodec encode -k 4 photo.png -o >(head -c 4 >head); wait $!", folder)
     assert (run.returncode, run.stderr) == (0, b"")
     assert (folder / "head").read_bytes() == b"\x89KMC"
+
+
+def test_bytes_that_come_through_a_pipe_are_counted(folder: Path) -> None:
+    kmcodec_here("encode", "photo.png", "-k", 4, cwd=folder)
+    size = (folder / "photo.kmc").stat().st_size
+    run = shell_run("kmcodec encode -k 4 <(cat photo.png) -o a.kmc; kmcodec decode <(cat photo.kmc) -o a.png", folder)
+    encoded, decoded = text(run.stdout).splitlines()
+    assert f" 153912 -> {size} bytes ({size / 153912:.1%})" in encoded
+    assert f" {size} -> " in decoded
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_of_a_device_that_is_full_the_output_is_named(folder: Path) -> None:
+    run = kmcodec_here("encode", "photo.png", "-k", 4, "-o", "/dev/full", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: /dev/full: No space left on device\n")
+
+
+def test_a_file_that_would_be_larger_is_not_written_to_standard_output(folder: Path) -> None:
+    Image.open(folder / "photo.png").save(folder / "small.jpg", quality=1)
+    run = kmcodec_here("encode", "small.jpg", "-e", 1, "-o", "-", "--skip-larger", cwd=folder)
+    assert (run.returncode, run.stdout) == (0, "")
+    assert run.stderr == "standard output: not written, it would not be smaller\n"
 
 
 def test_a_file_named_like_standard_output_is_not_in_the_way(folder: Path) -> None:

@@ -17,7 +17,7 @@ import click
 
 from kmcodec.batch.storage import DISK, Disk
 from kmcodec.cli.console import flush_stdout
-from kmcodec.files import Contents, FileVersion, is_url, open_binary, read_at_most
+from kmcodec.files import Contents, FileVersion, is_url, names_folder, open_binary, read_at_most
 from kmcodec.folders import Listing, ending_of, is_folder, joined, walk
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.sentences import printable, sentence_of
@@ -228,6 +228,10 @@ class StandardStreams(Disk):
         """As `Storage.shown`."""
         return shown_input(name)
 
+    def shown_target(self, name: str) -> str:
+        """As `Storage.shown_target`."""
+        return shown_output(name)
+
     def version(self, name: str) -> FileVersion | None:
         """As `Storage.version`."""
         return None if name == STDIO else super().version(name)
@@ -346,6 +350,8 @@ def _check_usage(inputs: Sequence[str], output: str | None, directory: str | Non
         raise click.UsageError("-o names a file and -d a folder: give one of them")
     if output == "" or directory == "":
         raise click.UsageError(f"{'-o' if output == '' else '-d'} needs a name, not an empty one")
+    if output is not None and names_folder(output):
+        raise click.UsageError(f"-o names a file, and {printable(output)} is the name of a folder: use -d")
     if output is not None and len(inputs) > 1:
         raise click.UsageError(f"-o takes one input, not {len(inputs)}: use -d for a folder")
 
