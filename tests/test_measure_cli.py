@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kmcodec.measure import bench
 from tests.command import heed_interrupts, kmcodec_here, terminal_output_of
 from tests.test_cli import modules_loaded_by, text
 
@@ -261,7 +262,7 @@ def test_the_libraries_are_loaded_only_to_measure() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jobs: int) -> None:
+def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on_as_it_says(folder: Path, jobs: int) -> None:
     arguments = ["one.png", "two.png", *QUICK, "--resume", "s.jsonl", "--json", "a.json", "--jobs", str(jobs)]
     slow = "import time; from kmcodec.measure import bench; from kmcodec.cli import main; run = bench._Workpiece.run;"
     slow += "bench._Workpiece.run = lambda *a: (time.sleep(0.3), run(*a))[1];"
@@ -281,7 +282,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
     done = len(state.read_text(encoding="utf-8").splitlines())
     assert 2 <= done < 12
     assert text(said) == (
-        f"kmcodec: error: interrupted: {done} of 12 points are measured and kept in s.jsonl; the same command goes on\n"
+        f"kmcodec: error: interrupted: {done} of 12 points are measured and kept in s.jsonl;"
+        " the same command with --overwrite goes on\n"
     )
     assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == done
     extra = ["--metrics", "all", "-e", "9"] if jobs == 2 else []
@@ -292,6 +294,36 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
     lines = [json.loads(line)["record"] for line in state.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 12  # nothing was measured twice
     assert all(line in records for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--resume", "s.jsonl"], "kept in s.jsonl; the same command goes on"),
+        (["--resume", "s.jsonl", "--csv", "a.csv"], "kept in s.jsonl; the same command with --overwrite goes on"),
+        (["--resume", "s.jsonl", "--csv", "a.csv", "--overwrite"], "kept in s.jsonl; the same command goes on"),
+        (["--csv", "a.csv"], "reported"),
+    ],
+)
+def test_what_is_said_of_ctrl_c_is_what_has_to_be_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    run_once = bench._Workpiece.run
+
+    def run_until_interrupted(self: bench._Workpiece, task: bench.Task) -> bench.Outcome:
+        if task.point.setting == "K 16":
+            raise KeyboardInterrupt
+        return run_once(self, task)
+
+    command = ["measure", "one.png", "-k", "4,16", "--peers", "none", *options]
+    with monkeypatch.context() as patch:
+        patch.setattr(bench._Workpiece, "run", run_until_interrupted)
+        run = kmcodec_here(*command, cwd=folder)
+    assert run.returncode == 130
+    assert run.stderr.splitlines()[-1] == f"kmcodec: error: interrupted: 1 of 2 points are measured and {says}"
+    again = [*command, "--overwrite"] if "with --overwrite" in says else command
+    if "goes on" in says:
+        assert kmcodec_here(*again, cwd=folder).returncode == 0
 
 
 def test_the_bar_tells_what_is_done_and_the_time_left(folder: Path) -> None:

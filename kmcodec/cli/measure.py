@@ -229,6 +229,11 @@ class _Options:
         return [name for name in (self.csv, self.json, self.plot, self.html) if name is not None]
 
     @property
+    def writes_files(self) -> bool:
+        """Whether an output is a file, which the next run finds there."""
+        return any(name != STDIO for name in self.outputs)
+
+    @property
     def uses_stdout(self) -> bool:
         """Whether standard output is for something else than the table."""
         return STDIO in (self.csv, self.json)
@@ -428,7 +433,8 @@ def _finish(sweep: Sweep, total: int, options: _Options, stopped: int) -> None:
         for failure in failed:
             say(f"  {' '.join(with_hint(str(failure)).split())}", err=True)
     if stopped == _INTERRUPTED:
-        kept = f"kept in {options.resume}; the same command goes on" if options.resume else "reported"
+        replacing = " with --overwrite" if options.writes_files and not options.overwrite else ""
+        kept = f"kept in {options.resume}; the same command{replacing} goes on" if options.resume else "reported"
         say_error(f"interrupted: {len(sweep.records)} of {total} points are measured and {kept}")
     if stopped or failed:
         sys.exit(stopped or 1)
