@@ -710,12 +710,27 @@ def test_a_keyword_that_png_cannot_hold_is_left_out_and_that_is_said(tmp_path: P
 
 def test_a_python_warning_is_one_line() -> None:
     script = (
-        "import warnings, kmcodec.cli\n"
-        "kmcodec.cli.cli.command('warn')(lambda: warnings.warn('it is\\nslow', RuntimeWarning))\n"
+        "import warnings, kmcodec.cli.command\n"
+        "kmcodec.cli.command.cli.command('warn')(lambda: warnings.warn('it is\\nslow', RuntimeWarning))\n"
         "kmcodec.cli.main(['warn'])\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert text(run.stderr) == "kmcodec: warning: it is slow\n"
+
+
+@pytest.mark.parametrize("module", ["click", "kmcodec.cli.encode"])
+def test_ctrl_c_while_the_command_loads_ends_it_quietly(module: str) -> None:
+    script = (
+        "import runpy, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting)\n"
+        "sys.argv = ['kmcodec', '--version']\n"
+        "runpy.run_module('kmcodec', run_name='__main__')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
 def test_on_a_terminal_the_progress_bar_tears_no_line(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import kmcodec
-from kmcodec.cli import EXAMPLES, cli
+from kmcodec.cli.command import EXAMPLES, cli
 from kmcodec.cli.help import Command
 
 COMMANDS = {name: command for name, command in cli.commands.items() if isinstance(command, Command)}
