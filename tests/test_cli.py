@@ -153,6 +153,8 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "a.png", "-o", "c.kmc", "-d", "out"], "give one of them"),
         (["encode", "a.png", "a.jpg"], "a.png and a.jpg would both become a.kmc"),
         (["encode", "x/a.png", "y/a.png", "-d", "out"], "x/a.png and y/a.png would both become out/a.kmc"),
+        (["encode", "a.png", "./a.png"], "./a.png is given twice"),
+        (["encode", "-", "-"], "standard input is given twice"),
         (["encode", "-", "-d", "out"], "use -o with it"),
         (["encode", "a.png", "-k", "0"], "0 is not in the range 1<=x<=65536"),
         (["encode", "a.png", "-e", "10"], "10 is not in the range 1<=x<=9"),
@@ -181,6 +183,8 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "-", "--palette", "-"], "standard input can be a picture or the palette, not both"),
         (["info", "a.kmc", "--palette-out", "p.gpl", "--json"], "--palette-out shows nothing: leave out --json"),
         (["info", "a.kmc", "--palette-out", ""], "--palette-out needs a name"),
+        (["mime", "--install", "--uninstall"], "--install, --uninstall and --magic exclude each other"),
+        (["mime", "--magic", "--uninstall"], "--install, --uninstall and --magic exclude each other"),
         (["recode", "a.png"], "No such command 'recode'"),
     ],
 )

@@ -362,12 +362,18 @@ def _sources_by_target(pairs: Sequence[Pair]) -> dict[str, str]:
     for pair in pairs:
         if not pair.target:
             continue
-        if (other := source_of.setdefault(_key(pair.target), pair.source)) is not pair.source:
-            raise click.UsageError(
-                f"{shown_input(other)} and {shown_input(pair.source)} would both become"
-                f" {shown_output(pair.target)}: write one of them with -o"
-            )
+        key = _key(pair.target)
+        if key in source_of:
+            raise click.UsageError(_collision(source_of[key], pair))
+        source_of[key] = pair.source
     return source_of
+
+
+def _collision(other: str, pair: Pair) -> str:
+    source = shown_input(pair.source)
+    if _key(other) == _key(pair.source):
+        return f"{source} is given twice"
+    return f"{shown_input(other)} and {source} would both become {shown_output(pair.target)}: write one of them with -o"
 
 
 def _target_of(source: str, directory: str | None, ending: str) -> str:
