@@ -616,6 +616,16 @@ def test_a_file_that_would_be_larger_is_not_written_to_standard_output(folder: P
     assert run.stderr == "standard output: not written, it would not be smaller\n"
 
 
+def test_of_one_byte_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "short.kmc").write_bytes(b"\x89")
+    (tmp_path / "a.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=kmcodec.Metadata(icc=b"p")))
+    short = kmcodec_here("info", "short.kmc", cwd=tmp_path)
+    assert short.stderr == "kmcodec: error: short.kmc: the file ends within its header, after 1 byte\n"
+    assert re.search(
+        r"^metadata +icc \(1 byte, stored in \d+\)$", kmcodec_here("info", "a.kmc", cwd=tmp_path).stdout, re.M
+    )
+
+
 def test_a_file_named_like_standard_output_is_not_in_the_way(folder: Path) -> None:
     (folder / "-").write_bytes(b"")
     run = kmcodec_run("encode", "-", "-k", 4, cwd=folder, stdin=(folder / "photo.png").read_bytes())

@@ -165,7 +165,7 @@ _CODECS = (
     help="Codec, or curve, that the table compares with; the first of kmcodec if not given.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@common.max_pixels
+@common.max_pixels(", for the time and memory that they take.")
 def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     """
     Measure size against quality on your own pictures.
