@@ -696,6 +696,22 @@ def test_a_url_that_is_read_is_not_overwritten(folder: Path) -> None:
     assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {url}: is an input, and not overwritten\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("x.png", "kmcodec: warning: x.png: a .kmc file, whatever its ending says\n"),
+        ("x.JPG", "kmcodec: warning: x.JPG: a .kmc file, whatever its ending says\n"),
+        ("x", ""),
+        ("x.KMC", ""),
+        ("x.kmc.part", ""),
+    ],
+)
+def test_a_name_of_another_image_format_is_warned_of(folder: Path, name: str, warning: str) -> None:
+    run = kmcodec_here("encode", "photo.png", "-k", 4, "-e", 1, "-o", name, cwd=folder)
+    assert (run.returncode, run.stderr) == (0, warning)
+    assert (folder / name).read_bytes().startswith(b"\x89KMC")
+
+
 @pytest.mark.parametrize(("ending", "lossy"), [(".jpg", True), (".webp", False), (".png", False)])
 def test_a_lossy_format_is_warned_of(folder: Path, ending: str, lossy: bool) -> None:
     kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)

@@ -210,12 +210,18 @@ def test_what_is_measured_is_reported_even_if_it_cannot_be_kept(folder: Path) ->
     assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == 1
 
 
-@pytest.mark.parametrize("name", ["/dev/full", "none/s.jsonl", "."])
+@pytest.mark.parametrize("name", ["/dev/full", "."])
 def test_a_file_to_resume_from_must_be_one_that_can_be_written(folder: Path, name: str) -> None:
     run = measure_run("one.png", *QUICK, "--resume", name, cwd=folder)
     assert run.returncode == 1
     assert text(run.stderr).startswith(f"kmcodec: error: {name}: ")
     assert len(text(run.stderr).splitlines()) == 1
+
+
+def test_the_folder_of_a_file_to_resume_from_is_made(folder: Path) -> None:
+    run = kmcodec_here("measure", "one.png", "-k", 4, "--peers", "none", "--resume", "new/s.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (folder / "new/s.jsonl").exists()
 
 
 def test_a_file_to_resume_from_that_is_something_else_is_named(folder: Path) -> None:

@@ -14,6 +14,7 @@ from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK, Storage
 from kmcodec.errors import ImageError
 from kmcodec.files import open_binary, read_at_most
+from kmcodec.folders import ending_of, image_endings
 from kmcodec.format.container import SIGNATURE
 from kmcodec.images import Picture, read_picture
 from kmcodec.indexed import IndexedImage, Metadata
@@ -36,6 +37,10 @@ def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watc
     """
 
     def convert() -> Converted:
+        converted = convert_source()
+        return replace(converted, warnings=converted.warnings + _misnomer(job.target, storage))
+
+    def convert_source() -> Converted:
         file = open_file(job.source, storage)
         if (large := encode_if_large(job, file.content, file.size, storage, watch)) is not None:
             return large
@@ -127,6 +132,14 @@ def _losses(picture: Picture, indexed: IndexedImage, source: str) -> tuple[str, 
     if picture.pixels.shape[2] == 4 and indexed.palette[:, 3:].min(initial=255) == 255:
         warnings.append(f"{source}: its transparency is not kept: the palette has none")
     return tuple(warnings)
+
+
+def _misnomer(target: str, storage: Storage) -> tuple[str, ...]:
+    """A warning of a name that programs would take for that of another format."""
+    ending = ending_of(target)
+    if ending in ("", ".kmc") or ending not in image_endings():
+        return ()
+    return (f"{storage.shown_target(target)}: a .kmc file, whatever its ending says",)
 
 
 def _figures(picture: Picture, indexed: IndexedImage, size: int) -> dict[str, Any]:
