@@ -16,6 +16,11 @@ Errors of the caller are `ValueError` and `TypeError`; errors of the data are on
 from __future__ import annotations
 
 
+def in_bytes(count: int) -> str:
+    """A size as messages tell it."""
+    return f"{count} byte" if count == 1 else f"{count} bytes"
+
+
 class KmcError(Exception):
     """Anything kmcodec itself reports."""
 

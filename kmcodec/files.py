@@ -42,6 +42,11 @@ def is_url(name: FileName) -> bool:
     return isinstance(name, str) and "://" in name
 
 
+def names_folder(name: FileName) -> bool:
+    """Whether only a folder can have this name: it ends in a separator, or in . or .. as its last part."""
+    return os.path.basename(name) in ("", ".", "..")  # noqa: PTH119  # a Path forgets the separator
+
+
 def open_binary(name: FileName) -> BinaryIO:
     """
     Open a file for reading, by path or URL.
@@ -166,7 +171,7 @@ def write_whole(name: FileName, data: Contents, *, overwrite: bool = True) -> No
     # asked of the name as given: what /dev/stdout or /dev/fd/63 links to may have no path
     mode = _checked_mode(name, overwrite)
     if mode is not None and not stat.S_ISREG(mode):
-        with open(name, "wb") as file:
+        with _errors_naming(name), open(name, "wb") as file:
             file.writelines(parts)
         return
     with _errors_naming(name):
@@ -188,7 +193,9 @@ def _checked_mode(name: FileName, overwrite: bool) -> int | None:
     try:
         mode = os.stat(name).st_mode  # noqa: PTH116  # a Path would show another name in errors
     except FileNotFoundError:
-        return None
+        if not names_folder(name):
+            return None
+        raise _os_error(errno.EISDIR, name) from None
     if stat.S_ISDIR(mode):
         raise _os_error(errno.EISDIR, name)
     if stat.S_ISREG(mode) and not overwrite:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from kmcodec.errors import KmcError
-from kmcodec.files import FileName
+from kmcodec.files import FileName, make_folder_of
 from kmcodec.streams import write_all
 
 _BLOCK = 1 << 16
@@ -61,12 +61,13 @@ def not_a_line(number: int, what: str) -> LinesError:
 @contextmanager
 def appending(file: FileName) -> Iterator[Callable[[object], None]]:
     """
-    Open a file to add lines to, each written at once; half a line at its end is cut off.
+    Open a file to add lines to, each written at once, in a folder that is made; half a line at its end is cut off.
 
     Raises:
         LinesError: There is a file, and it is something else.
         OSError: It cannot be written.
     """
+    make_folder_of(file)
     with open(file, "ab+", buffering=0) as opened:
         stream = cast(BinaryIO, opened)
         _end_last_line(stream)

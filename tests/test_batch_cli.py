@@ -131,6 +131,15 @@ def test_the_log_has_a_line_a_file(folder: Path) -> None:
     )
 
 
+def test_the_folder_of_a_log_is_made(folder: Path) -> None:
+    assert encode(folder, "--log", "new/er/log.jsonl", "--dry-run").returncode == 0
+    assert not (folder / "new").exists()
+    assert encode(folder, "--log", "new/er/log.jsonl").returncode == 0
+    assert len(log_of(folder / "new/er/log.jsonl")) == 2
+    run = encode(folder, "--log", "in/a.png/log.jsonl")
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: in/a.png: is a file, not a folder\n")
+
+
 def test_resume_does_what_is_not_done(folder: Path) -> None:
     encode(folder, "--log", "log.jsonl")
     stamps = {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()}

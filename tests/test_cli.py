@@ -23,7 +23,7 @@ from kmcodec.cli.jobs import read_bytes
 from kmcodec.errors import LimitError
 from tests.command import BinaryRun as Run
 from tests.command import binary_kmcodec_here as kmcodec_run
-from tests.command import heed_interrupts, terminal_output_of
+from tests.command import heed_interrupts, kmcodec_here, terminal_output_of
 from tests.icc import cmyk_profile
 
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -148,11 +148,15 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "a.png", "-o", "c.kmc", "-d", "out"], "give one of them"),
         (["encode", "a.png", "a.jpg"], "a.png and a.jpg would both become a.kmc"),
         (["encode", "x/a.png", "y/a.png", "-d", "out"], "x/a.png and y/a.png would both become out/a.kmc"),
+        (["encode", "a.png", "./a.png"], "./a.png is given twice"),
+        (["encode", "-", "-"], "standard input is given twice"),
         (["encode", "-", "-d", "out"], "use -o with it"),
         (["encode", "a.png", "-k", "0"], "0 is not in the range 1<=x<=65536"),
         (["encode", "a.png", "-e", "10"], "10 is not in the range 1<=x<=9"),
         (["encode", "a.png", "-o", ""], "-o needs a name"),
         (["encode", "a.png", "-d", ""], "-d needs a name"),
+        (["encode", "a.png", "-o", "sub/"], "-o names a file, and sub/ is the name of a folder: use -d"),
+        (["decode", "a.kmc", "-o", "sub/."], "-o names a file, and sub/. is the name of a folder: use -d"),
         (["encode", "a.png", "--nothing"], "No such option"),
         (["encode", "a.png", "-q", "0"], "error: quality must be from 1 to 100, not 0.0"),
         (["encode", "a.png", "--psnr", "30", "--max-bytes", "9"], "error: psnr and max-bytes exclude each other"),
@@ -174,6 +178,8 @@ def test_a_file_that_exists_stays_unless_told_otherwise(folder: Path) -> None:
         (["encode", "-", "--palette", "-"], "standard input can be a picture or the palette, not both"),
         (["info", "a.kmc", "--palette-out", "p.gpl", "--json"], "--palette-out shows nothing: leave out --json"),
         (["info", "a.kmc", "--palette-out", ""], "--palette-out needs a name"),
+        (["mime", "--install", "--uninstall"], "--install, --uninstall and --magic exclude each other"),
+        (["mime", "--magic", "--uninstall"], "--install, --uninstall and --magic exclude each other"),
         (["recode", "a.png"], "No such command 'recode'"),
     ],
 )
@@ -583,6 +589,38 @@ def test_a_process_substitution_can_be_written_to(folder: Path) -> None:
     assert (folder / "head").read_bytes() == b"\x89KMC"
 
 
+def test_bytes_that_come_through_a_pipe_are_counted(folder: Path) -> None:
+    kmcodec_here("encode", "photo.png", "-k", 4, cwd=folder)
+    size = (folder / "photo.kmc").stat().st_size
+    run = shell_run("kmcodec encode -k 4 <(cat photo.png) -o a.kmc; kmcodec decode <(cat photo.kmc) -o a.png", folder)
+    encoded, decoded = text(run.stdout).splitlines()
+    assert f" 153912 -> {size} bytes ({size / 153912:.1%})" in encoded
+    assert f" {size} -> " in decoded
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_of_a_device_that_is_full_the_output_is_named(folder: Path) -> None:
+    run = kmcodec_here("encode", "photo.png", "-k", 4, "-o", "/dev/full", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: /dev/full: No space left on device\n")
+
+
+def test_a_file_that_would_be_larger_is_not_written_to_standard_output(folder: Path) -> None:
+    Image.open(folder / "photo.png").save(folder / "small.jpg", quality=1)
+    run = kmcodec_here("encode", "small.jpg", "-e", 1, "-o", "-", "--skip-larger", cwd=folder)
+    assert (run.returncode, run.stdout) == (0, "")
+    assert run.stderr == "standard output: not written, it would not be smaller\n"
+
+
+def test_of_one_byte_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "short.kmc").write_bytes(b"\x89")
+    (tmp_path / "a.kmc").write_bytes(kmcodec.encode(np.zeros((2, 2, 3), np.uint8), metadata=kmcodec.Metadata(icc=b"p")))
+    short = kmcodec_here("info", "short.kmc", cwd=tmp_path)
+    assert short.stderr == "kmcodec: error: short.kmc: the file ends within its header, after 1 byte\n"
+    assert re.search(
+        r"^metadata +icc \(1 byte, stored in \d+\)$", kmcodec_here("info", "a.kmc", cwd=tmp_path).stdout, re.M
+    )
+
+
 def test_a_file_named_like_standard_output_is_not_in_the_way(folder: Path) -> None:
     (folder / "-").write_bytes(b"")
     run = kmcodec_run("encode", "-", "-k", 4, cwd=folder, stdin=(folder / "photo.png").read_bytes())
@@ -614,6 +652,61 @@ def test_what_stands_in_the_way_is_left_alone_and_named(folder: Path, arguments:
     assert (folder / "photo.png").read_bytes() == (folder / "out/photo.kmc").read_bytes() == original
 
 
+@pytest.mark.parametrize("name", ["e.kmc", "./e.kmc", "symbolic.gpl", "hard.gpl"])
+def test_a_palette_does_not_replace_the_file_it_is_shown_of(tmp_path: Path, name: str) -> None:
+    data = kmcodec.encode(np.zeros((2, 2, 3), np.uint8))
+    (tmp_path / "e.kmc").write_bytes(data)
+    (tmp_path / "symbolic.gpl").symlink_to("e.kmc")
+    (tmp_path / "hard.gpl").hardlink_to(tmp_path / "e.kmc")
+    run = kmcodec_here("info", "e.kmc", "--palette-out", name, "--overwrite", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {name}: is an input, and not overwritten\n")
+    assert (tmp_path / "e.kmc").read_bytes() == (tmp_path / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("arguments", [("-o", "p.kmc"), ("-o", "symbolic.kmc"), ("-o", "hard.kmc"), ("-d", "out")])
+def test_a_picture_does_not_replace_the_file_its_palette_is_of(folder: Path, arguments: tuple[str, str]) -> None:
+    data = kmcodec.encode(np.zeros((2, 2, 3), np.uint8))
+    (folder / "p.kmc").write_bytes(data)
+    (folder / "symbolic.kmc").symlink_to("p.kmc")
+    (folder / "hard.kmc").hardlink_to(folder / "p.kmc")
+    (folder / "out").mkdir()
+    (folder / "out/photo.kmc").symlink_to("../p.kmc")
+    source = "photo.png" if arguments[0] == "-o" else "."
+    run = kmcodec_here("encode", source, "--palette", "p.kmc", *arguments, "--overwrite", cwd=folder)
+    assert run.returncode == 1
+    assert ": is an input, and not overwritten\n" in run.stderr
+    assert (folder / "p.kmc").read_bytes() == (folder / "hard.kmc").read_bytes() == data
+
+
+def test_standard_input_is_not_overwritten(folder: Path) -> None:
+    before = (folder / "photo.png").read_bytes()
+    run = shell_run("kmcodec encode - -k 4 -o photo.png --overwrite <photo.png", folder)
+    assert (run.returncode, text(run.stderr)) == (1, "kmcodec: error: photo.png: is an input, and not overwritten\n")
+    assert (folder / "photo.png").read_bytes() == before
+
+
+def test_a_url_that_is_read_is_not_overwritten(folder: Path) -> None:
+    url = f"file://{folder}/photo.png"
+    run = kmcodec_here("encode", url, "-o", url, "--overwrite", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {url}: is an input, and not overwritten\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("x.png", "kmcodec: warning: x.png: a .kmc file, whatever its ending says\n"),
+        ("x.JPG", "kmcodec: warning: x.JPG: a .kmc file, whatever its ending says\n"),
+        ("x", ""),
+        ("x.KMC", ""),
+        ("x.kmc.part", ""),
+    ],
+)
+def test_a_name_of_another_image_format_is_warned_of(folder: Path, name: str, warning: str) -> None:
+    run = kmcodec_here("encode", "photo.png", "-k", 4, "-e", 1, "-o", name, cwd=folder)
+    assert (run.returncode, run.stderr) == (0, warning)
+    assert (folder / name).read_bytes().startswith(b"\x89KMC")
+
+
 @pytest.mark.parametrize(("ending", "lossy"), [(".jpg", True), (".webp", False), (".png", False)])
 def test_a_lossy_format_is_warned_of(folder: Path, ending: str, lossy: bool) -> None:
     kmcodec_run("encode", "photo.png", "-k", 4, cwd=folder)
@@ -642,12 +735,27 @@ def test_a_keyword_that_png_cannot_hold_is_left_out_and_that_is_said(tmp_path: P
 
 def test_a_python_warning_is_one_line() -> None:
     script = (
-        "import warnings, kmcodec.cli\n"
-        "kmcodec.cli.cli.command('warn')(lambda: warnings.warn('it is\\nslow', RuntimeWarning))\n"
+        "import warnings, kmcodec.cli.command\n"
+        "kmcodec.cli.command.cli.command('warn')(lambda: warnings.warn('it is\\nslow', RuntimeWarning))\n"
         "kmcodec.cli.main(['warn'])\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert text(run.stderr) == "kmcodec: warning: it is slow\n"
+
+
+@pytest.mark.parametrize("module", ["click", "kmcodec.cli.encode"])
+def test_ctrl_c_while_the_command_loads_ends_it_quietly(module: str) -> None:
+    script = (
+        "import runpy, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting)\n"
+        "sys.argv = ['kmcodec', '--version']\n"
+        "runpy.run_module('kmcodec', run_name='__main__')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
 def test_on_a_terminal_the_progress_bar_tears_no_line(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def test_a_file_is_not_replaced_unless_it_may(tmp_path: Path) -> None:
         write_whole(path, b"new", overwrite=False)
     assert path.read_bytes() == b"old"
     assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["none/", "none/.", "none/..", "none//"])
+def test_a_name_that_only_a_folder_can_have_becomes_no_file(tmp_path: Path, name: str) -> None:
+    for write in (lambda name: write_whole(name, b"new"), lambda name: check_target(name, overwrite=True)):
+        with pytest.raises(IsADirectoryError, match=f"'{re.escape(str(tmp_path))}/{re.escape(name)}'"):
+            write(f"{tmp_path}/{name}")
+    assert names_in(tmp_path) == []
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

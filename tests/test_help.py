@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import kmcodec
-from kmcodec.cli import EXAMPLES, cli
+from kmcodec.cli.command import EXAMPLES, cli
 from kmcodec.cli.help import Command
 
 COMMANDS = {name: command for name, command in cli.commands.items() if isinstance(command, Command)}
@@ -51,6 +51,15 @@ def test_every_option_is_shown_once_and_no_argument_is(name: str) -> None:
         else:
             metavar = re.escape(param.make_metavar(click.Context(COMMANDS[name])))
             assert not re.search(rf"^  {metavar}(?:  |$)", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("command", "in_rows"), [("encode", True), ("decode", True), ("info", False), ("measure", False)]
+)
+def test_blocks_of_rows_are_spoken_of_where_pictures_are_taken_so(command: str, in_rows: bool) -> None:
+    shown = " ".join(help_of(command, width=80).partition("--max-pixels")[2].partition("\n  -")[0].split())
+    assert "Refuse larger pictures" in shown
+    assert ("blocks of rows" in shown) == in_rows
 
 
 def test_subjects_name_options_that_there_are() -> None:

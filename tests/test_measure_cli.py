@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.command import BinaryRun, binary_kmcodec_here, heed_interrupts, terminal_output_of
+from kmcodec.measure import bench
+from tests.command import BinaryRun, binary_kmcodec_here, heed_interrupts, kmcodec_here, terminal_output_of
 from tests.test_cli import modules_loaded_by, text
 
 QUICK = ("-k", "4,16", "--peers", "png8,jpeg", "--peer-quality", "30,80")
@@ -138,7 +139,8 @@ def test_a_missing_peer_is_named(folder: Path) -> None:
         (["one.png", "--metrics", "vmaf"], "there is no metric 'vmaf'"),
         (["one.png", "--plot", "a.pdf"], "--plot needs a name that ends in .png or .svg"),
         (["one.png", "--csv", "-", "--json", "-"], "cannot both be standard output"),
-        (["one.png", "--csv", "a", "--json", "a"], "a cannot be two outputs at once"),
+        (["one.png", "--csv", "a", "--json", "./a"], "./a cannot be two outputs at once"),
+        (["one.png", "--csv", "a", "--resume", "a"], "a cannot be two outputs at once"),
         (["one.png", "--html", "-"], "need the name of a file"),
         (["one.png", "--views", "png8"], "--views needs --html"),
         (["one.png", "--html", "a", "--views", "gif"], "--views names 'gif', which is not measured"),
@@ -162,6 +164,34 @@ def test_a_file_that_exists_is_found_before_the_work(folder: Path) -> None:
     assert (folder / "a.csv").read_text() == "old"
 
 
+@pytest.mark.parametrize("option", ["--csv", "--json", "--plot", "--html", "--resume"])
+@pytest.mark.parametrize("name", ["one.png", "./one.png", "symbolic.png", "hard.png"])
+def test_a_picture_that_is_measured_is_not_overwritten(folder: Path, option: str, name: str) -> None:
+    before = (folder / "one.png").read_bytes()
+    (folder / "symbolic.png").symlink_to("one.png")
+    (folder / "hard.png").hardlink_to(folder / "one.png")
+    run = kmcodec_here("measure", "one.png", *QUICK, option, name, "--overwrite", cwd=folder)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == f"kmcodec: error: {name}: is an input, and not overwritten\n"
+    assert (folder / "one.png").read_bytes() == (folder / "symbolic.png").read_bytes() == before
+
+
+def test_a_picture_of_a_folder_is_not_overwritten(folder: Path) -> None:
+    run = kmcodec_here("measure", ".", *QUICK, "--plot", "two.png", "--overwrite", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, "kmcodec: error: two.png: is an input, and not overwritten\n")
+
+
+def test_a_picture_is_not_overwritten_by_an_encoded_file_that_is_kept(folder: Path) -> None:
+    options = ("-k", 4, "--peers", "png8", "--files", "kept")
+    assert kmcodec_here("measure", "one.png", *options, cwd=folder).returncode == 0
+    (picture,) = (folder / "kept/one.png").glob("*.png")
+    before = picture.read_bytes()
+    run = kmcodec_here("measure", "one.png", picture.relative_to(folder), *options, cwd=folder)
+    assert run.returncode == 1
+    assert run.stderr.endswith(f"{picture.relative_to(folder)}: is an input, and not overwritten\n")
+    assert picture.read_bytes() == before
+
+
 def test_a_report_that_cannot_be_written_does_not_cost_the_others(folder: Path) -> None:
     run = measure_run("one.png", *QUICK, "--csv", "/dev/full", "--json", "a.json", cwd=folder)
     assert run.returncode == 1
@@ -178,7 +208,7 @@ def test_what_is_measured_is_reported_even_if_it_cannot_be_kept(folder: Path) ->
     assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == 1
 
 
-@pytest.mark.parametrize("name", ["/dev/full", "none/s.jsonl", "."])
+@pytest.mark.parametrize("name", ["/dev/full", "."])
 def test_a_file_to_resume_from_must_be_one_that_can_be_written(folder: Path, name: str) -> None:
     run = measure_run("one.png", *QUICK, "--resume", name, cwd=folder)
     assert run.returncode == 1
@@ -186,10 +216,16 @@ def test_a_file_to_resume_from_must_be_one_that_can_be_written(folder: Path, nam
     assert len(text(run.stderr).splitlines()) == 1
 
 
+def test_the_folder_of_a_file_to_resume_from_is_made(folder: Path) -> None:
+    run = kmcodec_here("measure", "one.png", "-k", 4, "--peers", "none", "--resume", "new/s.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (folder / "new/s.jsonl").exists()
+
+
 def test_a_file_to_resume_from_that_is_something_else_is_named(folder: Path) -> None:
-    run = measure_run("one.png", *QUICK, "--resume", "one.png", cwd=folder)
+    run = measure_run("one.png", *QUICK, "--resume", "two.png", cwd=folder)
     assert run.returncode == 1
-    message = "kmcodec: error: one.png: line 1 is no record of a sweep: name another file, or delete it\n"
+    message = "kmcodec: error: two.png: line 1 is no record of a sweep: name another file, or delete it\n"
     assert text(run.stderr) == message
 
 
@@ -230,7 +266,7 @@ def test_the_libraries_are_loaded_only_to_measure() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jobs: int) -> None:
+def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on_as_it_says(folder: Path, jobs: int) -> None:
     arguments = ["one.png", "two.png", *QUICK, "--resume", "s.jsonl", "--json", "a.json", "--jobs", str(jobs)]
     slow = "import time; from kmcodec.measure import bench; from kmcodec.cli import main; run = bench._Workpiece.run;"
     slow += "bench._Workpiece.run = lambda *a: (time.sleep(0.3), run(*a))[1];"
@@ -250,7 +286,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
     done = len(state.read_text(encoding="utf-8").splitlines())
     assert 2 <= done < 12
     assert text(said) == (
-        f"kmcodec: error: interrupted: {done} of 12 points are measured and kept in s.jsonl; the same command goes on\n"
+        f"kmcodec: error: interrupted: {done} of 12 points are measured and kept in s.jsonl;"
+        " the same command with --overwrite goes on\n"
     )
     assert len(json.loads((folder / "a.json").read_text(encoding="utf-8"))["records"]) == done
     extra = ["--metrics", "all", "-e", "9"] if jobs == 2 else []
@@ -261,6 +298,36 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path, jo
     lines = [json.loads(line)["record"] for line in state.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 12  # nothing was measured twice
     assert all(line in records for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--resume", "s.jsonl"], "kept in s.jsonl; the same command goes on"),
+        (["--resume", "s.jsonl", "--csv", "a.csv"], "kept in s.jsonl; the same command with --overwrite goes on"),
+        (["--resume", "s.jsonl", "--csv", "a.csv", "--overwrite"], "kept in s.jsonl; the same command goes on"),
+        (["--csv", "a.csv"], "reported"),
+    ],
+)
+def test_what_is_said_of_ctrl_c_is_what_has_to_be_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    run_once = bench._Workpiece.run
+
+    def run_until_interrupted(self: bench._Workpiece, task: bench.Task) -> bench.Outcome:
+        if task.point.setting == "K 16":
+            raise KeyboardInterrupt
+        return run_once(self, task)
+
+    command = ["measure", "one.png", "-k", "4,16", "--peers", "none", *options]
+    with monkeypatch.context() as patch:
+        patch.setattr(bench._Workpiece, "run", run_until_interrupted)
+        run = kmcodec_here(*command, cwd=folder)
+    assert run.returncode == 130
+    assert run.stderr.splitlines()[-1] == f"kmcodec: error: interrupted: 1 of 2 points are measured and {says}"
+    again = [*command, "--overwrite"] if "with --overwrite" in says else command
+    if "goes on" in says:
+        assert kmcodec_here(*again, cwd=folder).returncode == 0
 
 
 def test_the_bar_tells_what_is_done_and_the_time_left(folder: Path) -> None:

@@ -268,7 +268,7 @@ DATA = kmcodec.dumps(picture())
         (DATA[:4], "ends within its header"),
         (DATA[:20], "ends within its header"),
         (DATA[:-3], "the file ends after"),
-        (DATA + b"x", "1 bytes follow the end"),
+        (DATA + b"x", "after the end of the picture, for 1 byte$"),
         (DATA[:4] + b"\2" + DATA[5:], "format version 2; this kmcodec reads version 1"),
         (DATA[:5] + b"\x80" + DATA[6:], "flags 0x80"),
         (DATA[:12] + bytes([DATA[12] ^ 1]) + DATA[13:], "damaged header"),

@@ -30,12 +30,12 @@ def decode_job(job: Job[DecodeSettings], *, storage: Storage = DISK, watch: Watc
         with storage.open(job.source) as stream:
             file = KmcFile(stream, limits=limits_for(settings.max_pixels), threads=settings.threads)
             metadata = Metadata() if settings.strip else file.metadata
-            left_out = _left_out(metadata, storage.shown(job.target), ending)
+            left_out = _left_out(metadata, storage.shown_target(job.target), ending)
             if is_taken_in_rows(file.header.pixels, ending):
                 return replace(decode_large(job, file, ending, metadata, storage, watch), warnings=left_out)
             indexed = IndexedImage(file.palette, file.labels(), metadata)
         figures = {"width": indexed.width, "height": indexed.height, "colors": len(indexed.palette)}
-        warnings = _lossy(indexed, storage.shown(job.target), ending) + left_out
+        warnings = _lossy(indexed, storage.shown_target(job.target), ending) + left_out
         image = save_image(indexed, ending)
         return Converted(image, len(image), file.header.file_bytes, figures, warnings)
 

@@ -15,6 +15,7 @@ from kmcodec.batch.settings import EncodeSettings
 from kmcodec.batch.storage import DISK, Storage
 from kmcodec.errors import ImageError
 from kmcodec.files import open_binary, read_at_most
+from kmcodec.folders import ending_of, image_endings
 from kmcodec.format import dumps
 from kmcodec.format.container import SIGNATURE
 from kmcodec.images import Picture, read_indexed_picture, read_picture
@@ -38,6 +39,10 @@ def encode_job(job: Job[EncodeSettings], *, storage: Storage = DISK, watch: Watc
     """
 
     def convert() -> Converted:
+        converted = convert_source()
+        return replace(converted, warnings=converted.warnings + _misnomer(job.target, storage))
+
+    def convert_source() -> Converted:
         file = open_file(job.source, storage)
         if job.settings.as_is:
             return _as_it_is(job, file, storage)
@@ -146,6 +151,14 @@ def _converted(picture: Picture, indexed: IndexedImage, data: bytes, file: Image
 
 def _loses_alpha(picture: Picture, indexed: IndexedImage) -> bool:
     return picture.pixels.shape[2] == 4 and bool(indexed.palette[:, 3:].min(initial=255) == 255)
+
+
+def _misnomer(target: str, storage: Storage) -> tuple[str, ...]:
+    """A warning of a name that programs would take for that of another format."""
+    ending = ending_of(target)
+    if ending in ("", ".kmc") or ending not in image_endings():
+        return ()
+    return (f"{storage.shown_target(target)}: a .kmc file, whatever its ending says",)
 
 
 def _figures(picture: Picture, indexed: IndexedImage, size: int) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def shared_palette(
     try:
         return palette_of(total.result(), settings.options)
     except ValueError as error:  # too many colours for lossless
-        raise ImageError(f"all pictures together: {error}") from error
+        raise ImageError(f"the set of all pictures {error}") from error
 
 
 def with_palette(settings: EncodeSettings, palette: Palette) -> EncodeSettings:

@@ -71,7 +71,7 @@ def perform(job: Job[Any], convert: Convert, storage: Storage, *, skip_larger: b
         source=job.source,
         target=job.target,
         status="skipped" if is_skipped else "done",
-        error=f"{storage.shown(job.target)}: not written, it would not be smaller" if is_skipped else None,
+        error=f"{storage.shown_target(job.target)}: not written, it would not be smaller" if is_skipped else None,
         settings=job.settings.hash,
         warnings=() if is_skipped else converted.warnings,
         target_bytes=converted.size,

@@ -16,7 +16,11 @@ class Storage(Protocol):
     """Reads and writes files by name."""
 
     def shown(self, name: str) -> str:
-        """The name as messages show it."""
+        """The name of a file to read as messages show it."""
+        ...
+
+    def shown_target(self, name: str) -> str:
+        """The name of a file to write as messages show it."""
         ...
 
     def version(self, name: str) -> files.FileVersion | None:
@@ -51,9 +55,14 @@ class Disk:
         """As `Storage.shown`."""
         return printable(name) or "''"
 
+    def shown_target(self, name: str) -> str:
+        """As `Storage.shown_target`."""
+        return self.shown(name)
+
     def version(self, name: str) -> files.FileVersion | None:
         """As `Storage.version`."""
-        return files.version_of(name)
+        is_stream = not files.is_url(name) and self.path(name) is None  # its size is not that of what it gives
+        return None if is_stream else files.version_of(name)
 
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
         """As `Storage.open`."""

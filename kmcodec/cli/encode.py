@@ -92,7 +92,8 @@ def encode(
 
     if palette == STDIO and STDIO in inputs:
         raise click.UsageError("standard input can be a picture or the palette, not both")
-    plan = Plan(inputs, output, directory, _KIND, recursive=recursive)
+    also_read = [] if palette is None else [palette]
+    plan = Plan(inputs, output, directory, _KIND, recursive=recursive, also_read=also_read)
     from kmcodec.batch.encoding import encode_job
     from kmcodec.cli import batch
 

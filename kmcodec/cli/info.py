@@ -13,7 +13,8 @@ from kmcodec.batch.large import limits_for
 from kmcodec.cli import options
 from kmcodec.cli.console import say, say_warning
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, failures_of, open_input, shown_output, write_output
+from kmcodec.cli.jobs import STDIO, check_outputs, failures_of, open_input, shown_output, write_output
+from kmcodec.errors import in_bytes
 
 if TYPE_CHECKING:
     from kmcodec.format import Header
@@ -41,7 +42,7 @@ _MOST_SHOWN = 200
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the bytes of every strip.")
-@options.max_pixels
+@options.max_pixels(", as decode does.")
 def info(
     file: str, with_palette: bool, palette_out: str | None, overwrite: bool, as_json: bool, max_pixels: int
 ) -> None:
@@ -55,6 +56,8 @@ def info(
         raise click.UsageError(f"--palette-out shows nothing: leave out {'--json' if as_json else '--palette'}")
     if palette_out == "":
         raise click.UsageError("--palette-out needs a name, not an empty one")
+    if palette_out is not None:
+        check_outputs([palette_out], [file])
     from kmcodec.format import KmcFile
 
     with failures_of(file), open_input(file) as stream:
@@ -176,7 +179,7 @@ def _table(fields: dict[str, Any]) -> str:
     fields["label_bytes"] = sum(strips)
     fields["bits_per_pixel"] = f"{fields['bits_per_pixel']:.3f}"
     fields["metadata"] = (
-        ", ".join(f"{item['kind']} ({item['bytes']} bytes, stored in {item['stored_bytes']})" for item in items)
+        ", ".join(f"{item['kind']} ({in_bytes(item['bytes'])}, stored in {item['stored_bytes']})" for item in items)
         or "none"
     )
     rows = [(name.replace("_", " "), str(value)) for name, value in fields.items()]

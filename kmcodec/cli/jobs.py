@@ -6,24 +6,28 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import click
 
 from kmcodec.batch.storage import DISK, Disk
 from kmcodec.cli.console import flush_stdout
-from kmcodec.files import Contents, FileVersion, is_url, open_binary, read_at_most
+from kmcodec.files import Contents, FileVersion, is_url, names_folder, open_binary, read_at_most
 from kmcodec.folders import Listing, ending_of, is_folder, joined, walk
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.sentences import printable, sentence_of
 
 STDIO = "-"
+_STDIN_PATH = "/dev/stdin"
 STDIN_NAME, STDOUT_NAME = "standard input", "standard output"
+
+
+_Place: TypeAlias = tuple[int, int] | str | None
 
 
 class Failure(Exception):  # noqa: N818  # it is not shown as an exception
@@ -69,13 +73,21 @@ class Plan:
         directory: The folder to write to, if it is named; else files are written beside their input.
         kind: What files are made of which.
         recursive: Whether folders below those named are taken as well.
+        also_read: Other files that are read, such as one that the palette is taken from.
 
     Raises:
         click.UsageError: That makes no sense, or two files that are named would become one.
     """
 
     def __init__(
-        self, inputs: Sequence[str], output: str | None, directory: str | None, kind: Kind, *, recursive: bool
+        self,
+        inputs: Sequence[str],
+        output: str | None,
+        directory: str | None,
+        kind: Kind,
+        *,
+        recursive: bool,
+        also_read: Sequence[str] = (),
     ) -> None:
         _check_usage(inputs, output, directory)
         endings = kind.endings() if any(_could_be_folder(name) for name in inputs) else frozenset[str]()
@@ -83,7 +95,7 @@ class Plan:
         if output is not None and self.folders:
             raise click.UsageError("-o names a file, and the input is a folder: use -d")
         self._inputs, self._directory, self._kind, self._endings = inputs, directory, kind, endings
-        self._recursive = recursive
+        self._recursive, self._also_read = recursive, also_read
         output = STDIO if output == "/dev/stdout" else output
         self._is_named = output is not None
         files = [name for name in inputs if name not in self.folders]
@@ -98,8 +110,8 @@ class Plan:
 
     def names(self, name: str) -> bool:
         """Whether a file that is named, to be read or written, has this name."""
-        places = {_key(side) for pair in self._listed.values() for side in (pair.source, pair.target) if side}
-        return _key(name) in places
+        sides = [side for pair in self._listed.values() for side in (pair.source, pair.target) if side]
+        return _key(name) in map(_key, [*sides, *self._also_read])
 
     @property
     def uses_stdio(self) -> bool:
@@ -113,7 +125,7 @@ class Plan:
         Args:
             leave_out: Told how many files of a folder are none to be read.
         """
-        sources = {key: source for source in self._listed if (key := _file_key(source))}
+        sources = _by_place([*self._listed, *self._also_read])
         claims = _Claims(self._source_of, self._endings)
         for name in self._inputs:
             if name in self._listed:
@@ -123,7 +135,7 @@ class Plan:
                 yield from self._in_folder(name, claims, sources, leave_out)
 
     def _in_folder(
-        self, folder: str, claims: _Claims, sources: Collection[tuple[int, int]], leave_out: Callable[[int], None]
+        self, folder: str, claims: _Claims, sources: Collection[_Place], leave_out: Callable[[int], None]
     ) -> Iterator[Pair]:
         is_empty = True
         for listing in walk(folder, self._endings, recursive=self._recursive):
@@ -136,14 +148,14 @@ class Plan:
             into = listing.folder if self._directory is None else joined(self._directory, listing.below)
             for source, target, rival in claims.of(listing, into, self._kind.ending):
                 hindrance = _rivalry(source, target, rival) or _link_in_the_way(target)
-                if hindrance is None and sources and _file_key(target) in sources:
+                if hindrance is None and sources and _place_of(target) in sources:
                     hindrance = _is_input(target)
                 yield Pair(source, target, hindrance)
         if is_empty:
             hint = "" if self._recursive else " (--recursive looks into the folders below as well)"
             yield Pair(folder, "", f"{printable(folder)}: a folder without {self._kind.what}{hint}")
 
-    def _hindrance(self, pair: Pair, sources: dict[tuple[int, int], str]) -> str | None:
+    def _hindrance(self, pair: Pair, sources: Mapping[_Place, str]) -> str | None:
         """What stands in the way, but for a file that may be overwritten: for that the work looks itself."""
         if pair.source == STDIO and sys.stdin is None:
             return f"{STDIN_NAME} is closed"
@@ -155,7 +167,7 @@ class Plan:
             return None
         if not pair.target:
             return f"{shown_input(pair.source)}: not the name of a file"
-        replaced = sources.get(_file_key(pair.target) or (0, 0))
+        replaced = sources.get(_place_of(pair.target))
         if replaced == pair.source and not self._is_named:
             return f"{printable(pair.source)}: a {Path(pair.target).suffix} file already"
         if replaced is not None:
@@ -216,6 +228,10 @@ class StandardStreams(Disk):
         """As `Storage.shown`."""
         return shown_input(name)
 
+    def shown_target(self, name: str) -> str:
+        """As `Storage.shown_target`."""
+        return shown_output(name)
+
     def version(self, name: str) -> FileVersion | None:
         """As `Storage.version`."""
         return None if name == STDIO else super().version(name)
@@ -265,6 +281,30 @@ def with_hint(sentence: str) -> str:
     return sentence
 
 
+def check_outputs(outputs: Sequence[str], inputs: Iterable[str]) -> None:
+    """
+    See to it that no file is written twice, and none that is read is replaced, by whatever name.
+
+    Args:
+        outputs: Names of the files that one command writes.
+        inputs: Names of all those that it reads.
+
+    Raises:
+        click.UsageError: Two outputs are one file.
+        Failure: An output is an input.
+    """
+    sources = _by_place(inputs)
+    taken: set[_Place] = set()
+    for output in outputs:
+        place = _place_of(output)
+        if place in taken:
+            raise click.UsageError(f"{printable(output)} cannot be two outputs at once")
+        if place in sources:
+            raise Failure(_is_input(output))
+        if place is not None:
+            taken.add(place)
+
+
 def open_input(name: str) -> AbstractContextManager[BinaryIO]:
     """Open a file, a URL or standard input."""
     return BytesIO(read_bytes(name)) if name == STDIO else open_binary(name)
@@ -310,6 +350,8 @@ def _check_usage(inputs: Sequence[str], output: str | None, directory: str | Non
         raise click.UsageError("-o names a file and -d a folder: give one of them")
     if output == "" or directory == "":
         raise click.UsageError(f"{'-o' if output == '' else '-d'} needs a name, not an empty one")
+    if output is not None and names_folder(output):
+        raise click.UsageError(f"-o names a file, and {printable(output)} is the name of a folder: use -d")
     if output is not None and len(inputs) > 1:
         raise click.UsageError(f"-o takes one input, not {len(inputs)}: use -d for a folder")
 
@@ -320,12 +362,18 @@ def _sources_by_target(pairs: Sequence[Pair]) -> dict[str, str]:
     for pair in pairs:
         if not pair.target:
             continue
-        if (other := source_of.setdefault(_key(pair.target), pair.source)) is not pair.source:
-            raise click.UsageError(
-                f"{shown_input(other)} and {shown_input(pair.source)} would both become"
-                f" {shown_output(pair.target)}: write one of them with -o"
-            )
+        key = _key(pair.target)
+        if key in source_of:
+            raise click.UsageError(_collision(source_of[key], pair))
+        source_of[key] = pair.source
     return source_of
+
+
+def _collision(other: str, pair: Pair) -> str:
+    source = shown_input(pair.source)
+    if _key(other) == _key(pair.source):
+        return f"{source} is given twice"
+    return f"{shown_input(other)} and {source} would both become {shown_output(pair.target)}: write one of them with -o"
 
 
 def _target_of(source: str, directory: str | None, ending: str) -> str:
@@ -368,15 +416,26 @@ def _link_in_the_way(target: str) -> str | None:
     return f"{printable(target)}: is a link to {printable(end)}, and not overwritten"
 
 
-def _file_key(name: str) -> tuple[int, int] | None:
-    """What tells a regular file from every other, whatever its name."""
-    if name == STDIO or is_url(name):
+def _place_of(name: str) -> _Place:
+    """What tells a file from every other, whatever its name; None for what is none, such as a pipe or a device."""
+    if name == STDIO:
         return None
+    if is_url(name):
+        return name.rstrip("/")
     try:
         status = os.stat(name)  # noqa: PTH116  # Path("") is the current folder
     except OSError:
-        return None
+        return os.path.realpath(name)
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _by_place(sources: Iterable[str]) -> dict[_Place, str]:
+    """Files that are read, by their places; the first of those in one."""
+    source_of: dict[_Place, str] = {}
+    for source in sources:
+        source_of.setdefault(_place_of(_STDIN_PATH if source == STDIO else source), source)
+    source_of.pop(None, None)
+    return source_of
 
 
 def _write_stdout(parts: Iterable[bytes]) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ import click
 from kmcodec.cli import options as common
 from kmcodec.cli.console import progress_of, say, say_error, say_warning
 from kmcodec.cli.help import Command
-from kmcodec.cli.jobs import STDIO, Failure, failures_of, shown_output, with_hint, write_output
+from kmcodec.cli.jobs import STDIO, Failure, check_outputs, failures_of, shown_output, with_hint, write_output
 from kmcodec.files import check_target
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ _CODECS = (
     help="Codec, or curve, that the table compares with; the first of kmcodec if not given.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@common.max_pixels
+@common.max_pixels(", for the time and memory that they take.")
 def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     """
     Measure size against quality on your own pictures.
@@ -182,7 +182,13 @@ def measure(inputs: tuple[str, ...], with_samples: bool, **given: Any) -> None:
     _check(options, settings)
     from kmcodec.measure.pictures import expand, samples
 
-    pictures: list[Source] = [*(samples() if with_samples else []), *expand(inputs)]
+    named = expand(inputs)
+    pictures: list[Source] = [*(samples() if with_samples else []), *named]
+    check_outputs(_written(options, settings, pictures), named)
+    for name in options.outputs:
+        if name != STDIO:
+            with failures_of(name):
+                check_target(name, overwrite=options.overwrite)
     for name, lack in settings.missing.items():
         say_warning(f"{name} is missing: {lack}")
     for name, limit in settings.limits().items():
@@ -221,6 +227,11 @@ class _Options:
     def outputs(self) -> list[str]:
         """Files to write in the end."""
         return [name for name in (self.csv, self.json, self.plot, self.html) if name is not None]
+
+    @property
+    def writes_files(self) -> bool:
+        """Whether an output is a file, which the next run finds there."""
+        return any(name != STDIO for name in self.outputs)
 
     @property
     def uses_stdout(self) -> bool:
@@ -282,10 +293,6 @@ def _check(options: _Options, settings: Settings) -> None:
         raise click.UsageError("--views needs --html")
     if options.plot is not None and PurePath(options.plot).suffix.lower() not in (".png", ".svg"):
         raise click.UsageError("--plot needs a name that ends in .png or .svg")
-    names = [name for name in [*options.outputs, options.resume] if name not in (None, STDIO)]
-    for name in names:
-        if names.count(name) > 1:
-            raise click.UsageError(f"{name} cannot be two outputs at once")
     from kmcodec.measure.sweeps import check_libraries
 
     with failures_of(""):
@@ -294,10 +301,18 @@ def _check(options: _Options, settings: Settings) -> None:
             from kmcodec.measure.plot import check_matplotlib
 
             check_matplotlib()
-    for name in options.outputs:
-        if name != STDIO:
-            with failures_of(name):
-                check_target(name, overwrite=options.overwrite)
+
+
+def _written(options: _Options, settings: Settings, pictures: Sequence[Source]) -> list[str]:
+    """Names of all files that are written, in the end or before."""
+    written = options.outputs if options.resume is None else [*options.outputs, options.resume]
+    if options.files is not None:
+        from kmcodec.measure.pictures import name_of
+        from kmcodec.measure.sweeps import kept_file
+
+        folder = Path(options.files)
+        written += [str(kept_file(folder, name_of(source), point)) for source in pictures for point in settings.points]
+    return written
 
 
 def _run(
@@ -418,7 +433,8 @@ def _finish(sweep: Sweep, total: int, options: _Options, stopped: int) -> None:
         for failure in failed:
             say(f"  {' '.join(with_hint(str(failure)).split())}", err=True)
     if stopped == _INTERRUPTED:
-        kept = f"kept in {options.resume}; the same command goes on" if options.resume else "reported"
+        replacing = " with --overwrite" if options.writes_files and not options.overwrite else ""
+        kept = f"kept in {options.resume}; the same command{replacing} goes on" if options.resume else "reported"
         say_error(f"interrupted: {len(sweep.records)} of {total} points are measured and {kept}")
     if stopped or failed:
         sys.exit(stopped or 1)

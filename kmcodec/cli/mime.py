@@ -27,22 +27,24 @@ _UPDATER = "update-mime-database"
     ],
     environment=[("XDG_DATA_HOME", "Your data folder; ~/.local/share if not set.")],
 )
-@click.option("--install", "action", flag_value="install", help="Install the type in your own data folder.")
-@click.option("--uninstall", "action", flag_value="uninstall", help="Remove it from there.")
-@click.option("--magic", "action", flag_value="magic", help="Show the entry for file(1) instead: file -m FILE …")
-def mime(action: str | None) -> None:
+@click.option("--install", is_flag=True, help="Install the type in your own data folder.")
+@click.option("--uninstall", is_flag=True, help="Remove it from there.")
+@click.option("--magic", is_flag=True, help="Show the entry for file(1) instead: file -m FILE …")
+def mime(install: bool, uninstall: bool, magic: bool) -> None:
     """
     Tell the system what .kmc files are.
 
     Without options this shows the definition of the type image/x-kmc for shared-mime-info, which the desktops of Linux
     and BSD go by. A distribution installs it as share/mime/packages/kmcodec.xml.
     """
-    if action == "install":
+    if install + uninstall + magic > 1:
+        raise click.UsageError("--install, --uninstall and --magic exclude each other")
+    if install:
         _install()
-    elif action == "uninstall":
+    elif uninstall:
         _uninstall()
     else:
-        say(_contents(_MAGIC if action == "magic" else _XML).rstrip("\n"))
+        say(_contents(_MAGIC if magic else _XML).rstrip("\n"))
 
 
 def _install() -> None:

@@ -24,15 +24,18 @@ strip = click.option(
     help="Leave out all metadata: colour profile, EXIF and with it the orientation, XMP, text, pixel density.",
 )
 
-max_pixels = click.option(
-    "--max-pixels",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=DEFAULT_LIMITS.pixels,
-    show_default=True,
-    help="Refuse larger pictures, for the time, memory and disk that they take. Beyond 33554432 pixels they are taken"
-    " in blocks of rows, where that can be, and memory does not grow with their height.",
-)
+
+def max_pixels(reason: str) -> Callable[[_Command], _Command]:
+    """The option `--max-pixels`; the reason follows what it does."""
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=DEFAULT_LIMITS.pixels,
+        show_default=True,
+        help=f"Refuse larger pictures{reason}",
+    )
+
 
 _of_output = (
     click.option("-o", "--output", metavar="OUT", type=click.Path(), help="File to write; - is standard output."),
@@ -52,7 +55,10 @@ _of_output = (
         help="Threads for a large picture; if not given, one a core, or one where several files are worked on at a"
         " time. They do not change the result.",
     ),
-    max_pixels,
+    max_pixels(
+        ", for the time, memory and disk that they take. Beyond 33554432 pixels they are taken in blocks of rows, where"
+        " that can be, and memory does not grow with their height."
+    ),
 )
 
 
@@ -74,7 +80,7 @@ _of_many = (
     ),
     click.option("--retry-failed", is_flag=True, help="As --resume, but try again what failed."),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing."),
-    click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
+    click.option("--fail-fast", is_flag=True, help="Begin no more files once one fails; those under way are finished."),
     click.option("--quiet", is_flag=True, help="Print warnings and errors only."),
     click.option(
         "--dask",

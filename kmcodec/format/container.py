@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import construct
 
-from kmcodec.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from kmcodec.errors import FormatError, LimitError, TruncatedError, UnsupportedError, in_bytes
 from kmcodec.format.leb128 import parse_leb128, to_leb128
 from kmcodec.format.packing import bits_for, widths_for
 from kmcodec.format.prediction.parameters import parse_parameters
@@ -204,7 +204,7 @@ def parse_header(data: bytes, limits: Limits) -> Header:
     try:
         return _parse(stream, limits)
     except construct.StreamError:
-        raise TruncatedError(f"the file ends within its header, after {len(data)} bytes") from None
+        raise TruncatedError(f"the file ends within its header, after {in_bytes(len(data))}") from None
 
 
 def _parse(stream: BytesIO, limits: Limits) -> Header:

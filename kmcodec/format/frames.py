@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zstandard
 
-from kmcodec.errors import FormatError
+from kmcodec.errors import FormatError, in_bytes
 
 _MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
 
@@ -147,6 +147,6 @@ def _check_frame(frame: bytes, size: int, what: str) -> None:
     if frame[0] & _FORBIDDEN:
         raise FormatError(f"{what}: its zstd frame has a dictionary, a checksum or unknown bits ({frame[0]:#04x})")
     if parameters.content_size != size:
-        raise FormatError(f"{what}: its zstd frame must hold {size} bytes, but claims {parameters.content_size}")
+        raise FormatError(f"{what}: its zstd frame must hold {in_bytes(size)}, but claims {parameters.content_size}")
     if not frame[0] & _SINGLE_SEGMENT and parameters.window_size > _MOST_WINDOW:
         raise FormatError(f"{what}: its zstd frame needs a window of {parameters.window_size} bytes")

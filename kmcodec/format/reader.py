@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 import numpy as np
 
 from kmcodec.blocks import BLOCK_PIXELS
-from kmcodec.errors import FormatError, LimitError, TruncatedError
+from kmcodec.errors import FormatError, LimitError, TruncatedError, in_bytes
 from kmcodec.expand import expand_labels
 from kmcodec.format.container import Coding, Header, parse_header
 from kmcodec.format.cores import available_cores, run_on_cores
@@ -231,7 +231,7 @@ def _read_header(stream: BinaryIO, limits: Limits) -> Header:
     if size < header.file_bytes:
         raise TruncatedError(f"the file ends after {size} of {header.file_bytes} bytes")
     if size > header.file_bytes:
-        raise FormatError(f"{size - header.file_bytes} bytes follow the end of the picture")
+        raise FormatError(f"the file goes on after the end of the picture, for {in_bytes(size - header.file_bytes)}")
     return header
 
 
