@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 MOST_TRIALS = 8
 
-_STEP = 1 / 64
+STEP = 1 / 64
 """Places tried are multiples of this: the last bit of a logarithm, which machines differ in, must not matter."""
 
 _OVERSHOOT = 1.2
@@ -52,7 +52,7 @@ class Goal:
     @property
     def middle(self) -> float:
         """Where a search aims."""
-        return (self.low + self.high) / 2
+        return self.low + (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None
             above, below = point, below and replace(below, stayed=below.stayed + 1)
         if below is None or above is None:
             place = _beyond(point, slope, scale)
-        elif above.place - below.place <= _STEP:
+        elif above.place - below.place <= STEP:
             return
         else:
             place = _between(below, above, slope)
@@ -131,8 +131,8 @@ def _between(below: _Point, above: _Point, slope: float) -> float:
         ahead = -below.excess / (2 if below.stayed == _MOST_STAYS else 1)
         share = ahead / (ahead + above.excess / (2 if above.stayed == _MOST_STAYS else 1))
     place = _on_grid(below.place + max(_EDGE, min(share, 1 - _EDGE)) * width)
-    return max(below.place + _STEP, min(place, above.place - _STEP))
+    return max(below.place + STEP, min(place, above.place - STEP))
 
 
 def _on_grid(place: float) -> float:
-    return round(place / _STEP) * _STEP
+    return round(place / STEP) * STEP
