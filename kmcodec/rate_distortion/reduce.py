@@ -21,6 +21,9 @@ _MOST_RDO = 1.5
 one would trade rare colours, such as those of smooth edges, for next to no bits.
 """
 
+_MOST_PSNR_DB = 200
+"""What no picture has that is not lossless."""
+
 _COARSEST_RDO = 2.0
 """λ that leaves one colour, in mean squared errors of that one."""
 
@@ -80,7 +83,7 @@ class Reducer:
         if colors.channels == 4:
             return 1
         errors = np.cumsum(np.sort(colors.counts))
-        allowed = 3 * 255**2 * 10 ** (-psnr_db / 10) * int(errors[-1])
+        allowed = 3 * 255**2 * between(1.0, 10.0, -min(psnr_db, _MOST_PSNR_DB) / 10) * int(errors[-1])
         return min(max(len(colors) - int(np.searchsorted(errors, allowed, side="right")), 1), MAX_COLORS)
 
     @cached_property

@@ -26,12 +26,14 @@ class Scale:
         lowest, highest: Its ends.
         slope: By how much the value rises, about.
         start: Where to try first.
+        bend: Where it rises otherwise than above, so that this is tried before anything below.
     """
 
     lowest: float
     highest: float
     slope: float
     start: float
+    bend: float = -math.inf
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def _beyond(point: _Point, slope: float, scale: Scale) -> float:
     if math.isinf(point.excess):
         return _on_grid((point.place + scale.lowest) / 2)
     place = _on_grid(point.place - _OVERSHOOT * point.excess / slope)
-    return max(scale.lowest, min(place, scale.highest))
+    lowest = scale.bend if point.place > scale.bend else scale.lowest
+    return max(lowest, min(place, scale.highest))
 
 
 def _between(below: _Point, above: _Point, slope: float) -> float:

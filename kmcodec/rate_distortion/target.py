@@ -39,6 +39,7 @@ _SCALE = Scale(
     KNEE + _STRETCH * (HIGHEST_QUALITY - KNEE),
     slope=1.0,
     start=50.0,
+    bend=FIRST_QUALITY,
 )
 _MOST_RDO = 1e6
 
