@@ -255,7 +255,16 @@ def test_transparency_is_seen_the_same_in_both_spaces() -> None:
         ({"keep": ["red"]}, ValueError, "a colour is #RRGGBB or #RRGGBBAA, not 'red'"),
         ({"keep": [(1, 2)]}, ValueError, "three or four integers from 0 to 255, not \\(1, 2\\)"),
         ({"keep": [(1, 2, 256)]}, ValueError, "not \\(1, 2, 256\\)"),
-        ({"keep": [(1, 2, 2.5)]}, TypeError, "float"),
+        (
+            {"keep": [(1, 2, 2.5)]},
+            TypeError,
+            r"a colour must be a string, or three or four integers, not \(1, 2, 2.5\)",
+        ),
+        ({"keep": [5]}, TypeError, "a colour must be a string, or three or four integers, not 5"),
+        ({"keep": 5}, TypeError, "keep must be a sequence of colours, not int"),
+        ({"rare": "a"}, TypeError, "rare must be a number, not str"),
+        ({"rare": True}, TypeError, "rare must be a number, not bool"),
+        ({"dither": "ordered", "dither_strength": "a"}, TypeError, "dither_strength must be a number, not str"),
         ({"keep": "#000000"}, TypeError, "keep must be a sequence of colours, not a string"),
         (
             {"colors": 1, "keep": ["#000000", "#ffffff"]},

@@ -24,6 +24,7 @@ from kmcodec.rate_distortion import MOST_TRIALS, Target, Trial, activity, encode
 from kmcodec.rate_distortion.activity import activity_weights
 from kmcodec.rate_distortion.labels import choose_labels, source_of
 from kmcodec.rate_distortion.quality import setting_at
+from kmcodec.rate_distortion.reduce import Reducer
 from kmcodec.rate_distortion.search import Goal, Scale, search
 from tests.conftest import sample_pixels
 
@@ -35,6 +36,13 @@ targets = st.sampled_from([{"rdo": 3.0}, {"rdo": 900.0}, {"quality": 1}, {"quali
 def part(photo: np.ndarray) -> np.ndarray:
     """A quarter of the photograph."""
     return photo[64:192, 64:192]
+
+
+@pytest.fixture(scope="module")
+def many_colors() -> np.ndarray:
+    """A picture of 70 000 colours."""
+    values = np.arange(70_000, dtype=np.uint32).reshape(250, 280)
+    return np.stack([values % 256, values // 256 % 256, values // 65_536 * 7], axis=2).astype(np.uint8)
 
 
 def measured(pixels: np.ndarray, data: bytes) -> tuple[int, float]:
@@ -219,8 +227,8 @@ def test_weights_do_not_depend_on_blocks(photo: np.ndarray, monkeypatch: pytest.
 # quality
 
 
-def test_quality_goes_from_8_colours_to_all() -> None:
-    settings = [setting_at(quality) for quality in (-46, 1, 48, 95, 100)]
+def test_quality_goes_from_8_colours_to_all_and_below_to_one() -> None:
+    settings = [setting_at(quality) for quality in (-39, 1, 48, 95, 100)]
     assert [setting.colors for setting in settings] == [1, 8, 64, 512, 65_536]
     assert settings[-1].share == 0
 
@@ -257,7 +265,7 @@ def test_a_picture_of_few_colours_loses_nothing_at_quality_90(icon: kmcodec.Inde
 # targets
 
 
-@pytest.mark.parametrize("psnr", [24, 29.3, 35, 41])
+@pytest.mark.parametrize("psnr", [14.4, 15.9, 24, 29.3, 35, 41])
 def test_a_psnr_is_reached_and_little_more(photo: np.ndarray, psnr: float) -> None:
     assert psnr <= measured(photo, kmcodec.encode(photo, psnr_db=psnr))[1] <= psnr + 0.1
 
@@ -265,6 +273,31 @@ def test_a_psnr_is_reached_and_little_more(photo: np.ndarray, psnr: float) -> No
 @pytest.mark.parametrize("size", [6000, 15_000, 30_000, 70_000])
 def test_a_size_is_kept_and_nearly_used(photo: np.ndarray, size: int) -> None:
     assert 0.98 * size <= len(kmcodec.encode(photo, max_bytes=size)) <= size
+
+
+@pytest.mark.parametrize(("size", "least", "quality"), [(300, 260, 13.8), (500, 400, 14.3), (1000, 960, 15.9)])
+def test_a_size_far_below_what_8_colours_take_is_used_too(
+    photo: np.ndarray, size: int, least: int, quality: float
+) -> None:
+    bytes_, decibels = measured(photo, kmcodec.encode(photo, max_bytes=size))
+    assert least <= bytes_ <= size
+    assert decibels > quality
+
+
+@pytest.mark.parametrize("keep", [[], ["#ff00ff", "#00ffff", "#123456"]])
+def test_below_quality_1_files_become_smaller_down_to_the_fewest_colours(part: np.ndarray, keep: list[str]) -> None:
+    reducer = Reducer(part, Options(keep=keep), effort=5, threads=1)
+    images = [reducer.at_quality(quality) for quality in (1, -9, -19, -29, -39)]
+    sizes = [len(kmcodec.dumps(image)) for image in images]
+    assert sorted(sizes, reverse=True) == sizes
+    assert len(images[-1].palette) == max(len(keep), 1)
+
+
+@pytest.mark.parametrize("quality", [-38, -20, 0.5])
+def test_below_quality_1_few_colours_may_be_left_as_they_are(quality: float, icon: kmcodec.IndexedImage) -> None:
+    flat = np.full((9, 9, 3), 77, np.uint8)
+    np.testing.assert_array_equal(Reducer(flat, Options(), effort=5, threads=1).at_quality(quality).to_pixels(), flat)
+    assert len(Reducer(icon.to_pixels(), Options(), effort=5, threads=1).at_quality(quality).palette) <= 8
 
 
 def test_a_size_counts_the_metadata_too(part: np.ndarray) -> None:
@@ -282,21 +315,51 @@ def test_a_size_that_nothing_fits_is_an_error(part: np.ndarray) -> None:
         kmcodec.encode(part, max_bytes=15)
 
 
-def test_a_psnr_that_65536_colours_do_not_reach_is_an_error() -> None:
-    values = np.arange(70_000, dtype=np.uint32).reshape(250, 280)
-    pixels = np.stack([values % 256, values // 256 % 256, values // 65_536 * 7], axis=2).astype(np.uint8)
+def test_a_psnr_that_65536_colours_do_not_reach_is_an_error(many_colors: np.ndarray) -> None:
     with pytest.raises(kmcodec.TargetError, match=r"90 dB cannot be reached: [5-8].* dB is the most"):
-        kmcodec.encode(pixels, psnr_db=90)
+        kmcodec.encode(many_colors, psnr_db=90)
 
 
 @pytest.mark.parametrize(
     "wanted", [Target(psnr_db=31), Target(max_bytes=5000), Target(max_bytes=3), Target(psnr_db=99)]
 )
 def test_a_search_takes_at_most_eight_encodings(part: np.ndarray, wanted: Target) -> None:
+    assert 1 <= len(trials_for(wanted, part)) <= MOST_TRIALS == 8
+
+
+def trials_for(wanted: Target, pixels: np.ndarray) -> list[Trial]:
+    """All encodings on the way to a target."""
     trials: list[Trial] = []
     with suppress(kmcodec.TargetError):
-        encode_for(wanted, part, Options(), kmcodec.Metadata(), coding=None, effort=4, threads=1, watch=trials.append)
-    assert 1 <= len(trials) <= MOST_TRIALS == 8
+        encode_for(wanted, pixels, Options(), kmcodec.Metadata(), coding=None, effort=4, threads=1, watch=trials.append)
+    return trials
+
+
+@pytest.mark.parametrize("psnr", [99, 1e308])
+def test_a_psnr_that_only_all_colours_reach_takes_one_encoding(part: np.ndarray, psnr: float) -> None:
+    assert [trial.psnr_db for trial in trials_for(Target(psnr_db=psnr), part)] == [math.inf]
+
+
+def test_a_psnr_that_only_nearly_all_colours_reach_is_looked_for_among_these(part: np.ndarray) -> None:
+    trials = trials_for(Target(psnr_db=60), part[:64, :64])
+    assert len(trials) <= 4
+    assert 60 <= min(trial.psnr_db for trial in trials if trial.psnr_db >= 60) <= 60.1
+
+
+def test_a_psnr_out_of_reach_is_known_by_the_most_colours(many_colors: np.ndarray) -> None:
+    assert len(trials_for(Target(psnr_db=90), many_colors)) == 1
+
+
+@pytest.mark.parametrize("space", ["srgb", "oklab"])
+@pytest.mark.parametrize("colors", [3000, 9000, 12_000])
+def test_fewer_colours_than_are_needed_at_least_never_do(part: np.ndarray, colors: int, space: Any) -> None:
+    reached = psnr_db(part, kmcodec.quantize(part, colors, space=space).to_pixels())
+    assert Reducer(part, Options(space=space), effort=4, threads=1).least_colors(reached) <= colors
+
+
+def test_where_a_colour_is_hardly_seen_no_number_is_too_few(part: np.ndarray) -> None:
+    faint = np.dstack([part, np.full(part.shape[:2], 1, np.uint8)])
+    assert Reducer(faint, Options(), effort=4, threads=1).least_colors(99) == 1
 
 
 @pytest.mark.parametrize(
@@ -324,7 +387,7 @@ def test_a_size_within_two_percent_ends_the_search_and_so_does_a_lossless_one(
         ({"rdo": math.nan}, "rdo must be from 0"),
         ({"quality": 0.5}, "quality must be from 1 to 100"),
         ({"psnr_db": 0}, "psnr_db must be above 0"),
-        ({"psnr_db": math.inf}, "psnr_db must be above 0"),
+        ({"psnr_db": math.inf}, "psnr_db must be finite, not inf: ask for lossless"),
         ({"max_bytes": 0}, "max_bytes must be at least 1"),
         ({"quality": 50, "dither": "ordered"}, "quality and dither exclude each other"),
         ({"rdo": 5, "lossless": True}, "rdo and lossless exclude each other"),
@@ -337,7 +400,42 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: s
         kmcodec.encode(part, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"rdo": "a"}, "rdo must be a number, not str"),
+        ({"rdo": None}, "rdo must be a number, not NoneType"),
+        ({"quality": "50"}, "quality must be a number, not str"),
+        ({"quality": True}, "quality must be a number, not bool"),
+        ({"psnr_db": "a"}, "psnr_db must be a number, not str"),
+        ({"max_bytes": 1.5}, "max_bytes must be an integer, not float"),
+        ({"max_bytes": True}, "max_bytes must be an integer, not bool"),
+    ],
+)
+def test_targets_are_numbers(options: dict[str, Any], says: str, part: np.ndarray) -> None:
+    with pytest.raises(TypeError, match=says):
+        kmcodec.encode(part, **options)
+
+
+def test_numbers_may_be_of_numpy() -> None:
+    for number in (np.float32(50), np.int64(50), np.float64(50)):
+        assert Target(quality=number).quality == 50
+    assert Target(max_bytes=np.uint16(50)).max_bytes == 50  # type: ignore[arg-type]
+
+
 # the search
+
+
+def test_what_lies_below_a_bend_is_tried_after_it() -> None:
+    tried: list[float] = []
+
+    def value(place: float) -> float:
+        tried.append(place)
+        return place if place >= 30 else place - 40
+
+    search(value, Scale(0.0, 100.0, slope=1.0, start=50.0, bend=30.0), Goal(-31, -29, must_exceed=True))
+    assert tried[:2] == [50, 30]
+    assert -31 <= value(tried[-1]) <= -29
 
 
 def searched(value_at: Callable[[float], float], low: float, high: float, *, must_exceed: bool) -> list[float]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Real
 from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
@@ -80,12 +81,13 @@ class Options:
         return np.array(list(colors), np.uint8).reshape(-1, 4)
 
     def _check_values(self) -> None:
-        if self.colors is not None and (isinstance(self.colors, bool) or not hasattr(self.colors, "__index__")):
-            raise TypeError(f"colors must be an integer, not {type(self.colors).__name__}")
+        if self.colors is not None:
+            check_integer("colors", self.colors)
         if self.colors is not None and not 1 <= self.colors <= MAX_COLORS:
             raise ValueError(f"colors must be from 1 to {MAX_COLORS}, not {self.colors}")
         for name in ("rare", "dither_strength"):
             value = getattr(self, name)
+            check_number(name, value)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
         if self.space not in _SPACES:
@@ -94,8 +96,9 @@ class Options:
             raise ValueError(f"dither must be 'none', 'floyd-steinberg' or 'ordered', not {self.dither!r}")
         if self.palette is not None:
             check_palette(self.palette)
-        if isinstance(self.keep, str):
-            raise TypeError("keep must be a sequence of colours, not a string")
+        if isinstance(self.keep, str) or not isinstance(self.keep, Iterable):
+            kind = "a string" if isinstance(self.keep, str) else type(self.keep).__name__
+            raise TypeError(f"keep must be a sequence of colours, not {kind}")
         if len(self.kept) > self.count:
             raise ValueError(f"keep has {len(self.kept)} colours, more than the palette may have, {self.count}")
 
@@ -113,6 +116,18 @@ class Options:
                 raise ValueError(f"{option} and {field.name} exclude each other: {reason}")
 
 
+def check_integer(name: str, value: object) -> None:
+    """Raise TypeError unless the argument of this name is an integer, which a bool is not."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise TypeError unless the argument of this name is a real number, which a bool is not."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+
+
 def parse_color(color: Color) -> tuple[int, int, int, int]:
     """
     Red, green, blue and alpha of a colour, opaque if it does not say.
@@ -127,11 +142,18 @@ def parse_color(color: Color) -> tuple[int, int, int, int]:
             raise ValueError(f"a colour is #RRGGBB or #RRGGBBAA, not {color!r}")
         values = tuple(bytes.fromhex(match[1]))
     else:
-        values = tuple(operator.index(value) for value in color)
+        values = _integers(color)
         if len(values) not in (3, 4) or not all(0 <= value <= OPAQUE for value in values):
             raise ValueError(f"a colour is three or four integers from 0 to 255, not {values}")
     red, green, blue, alpha = (*values, OPAQUE)[:4]
     return red, green, blue, alpha
+
+
+def _integers(color: Sequence[int]) -> tuple[int, ...]:
+    try:
+        return tuple(operator.index(value) for value in color)
+    except TypeError:
+        raise TypeError(f"a colour must be a string, or three or four integers, not {color!r}") from None
 
 
 def _is_default(value: object, default: object) -> bool:

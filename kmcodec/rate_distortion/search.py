@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 MOST_TRIALS = 8
 
-_STEP = 1 / 64
+STEP = 1 / 64
 """Places tried are multiples of this: the last bit of a logarithm, which machines differ in, must not matter."""
 
 _OVERSHOOT = 1.2
@@ -26,12 +26,14 @@ class Scale:
         lowest, highest: Its ends.
         slope: By how much the value rises, about.
         start: Where to try first.
+        bend: Where it rises otherwise than above, so that this is tried before anything below.
     """
 
     lowest: float
     highest: float
     slope: float
     start: float
+    bend: float = -math.inf
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Goal:
     @property
     def middle(self) -> float:
         """Where a search aims."""
-        return (self.low + self.high) / 2
+        return self.low + (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def search(value_at: Callable[[float], float], scale: Scale, goal: Goal) -> None
             above, below = point, below and replace(below, stayed=below.stayed + 1)
         if below is None or above is None:
             place = _beyond(point, slope, scale)
-        elif above.place - below.place <= _STEP:
+        elif above.place - below.place <= STEP:
             return
         else:
             place = _between(below, above, slope)
@@ -116,7 +118,8 @@ def _beyond(point: _Point, slope: float, scale: Scale) -> float:
     if math.isinf(point.excess):
         return _on_grid((point.place + scale.lowest) / 2)
     place = _on_grid(point.place - _OVERSHOOT * point.excess / slope)
-    return max(scale.lowest, min(place, scale.highest))
+    lowest = max(scale.lowest, scale.bend) if point.place > scale.bend else scale.lowest
+    return max(lowest, min(place, scale.highest))
 
 
 def _between(below: _Point, above: _Point, slope: float) -> float:
@@ -131,8 +134,8 @@ def _between(below: _Point, above: _Point, slope: float) -> float:
         ahead = -below.excess / (2 if below.stayed == _MOST_STAYS else 1)
         share = ahead / (ahead + above.excess / (2 if above.stayed == _MOST_STAYS else 1))
     place = _on_grid(below.place + max(_EDGE, min(share, 1 - _EDGE)) * width)
-    return max(below.place + _STEP, min(place, above.place - _STEP))
+    return max(below.place + STEP, min(place, above.place - STEP))
 
 
 def _on_grid(place: float) -> float:
-    return round(place / _STEP) * _STEP
+    return round(place / STEP) * STEP
