@@ -47,6 +47,14 @@ def names_folder(name: FileName) -> bool:
     return os.path.basename(name) in ("", ".", "..")  # noqa: PTH119  # a Path forgets the separator
 
 
+def local_path(name: str) -> str | None:
+    """The path of a file on this machine, also where a URL such as file:///tmp/a.png names it; None for other URLs."""
+    if not is_url(name):
+        return name
+    scheme, _, path = name.partition("://")
+    return path if scheme in ("file", "local") else None
+
+
 def open_binary(name: FileName) -> BinaryIO:
     """
     Open a file for reading, by path or URL.
@@ -305,7 +313,7 @@ def _is_of_the_server(cause: BaseException | None) -> TypeGuard[Exception]:
     """Whether a file "is not there" for lack of a server, or since that would not tell: so fsspec puts it for HTTP."""
     if isinstance(cause, OSError):
         return not isinstance(cause, FileNotFoundError)
-    return getattr(cause, "status", 404) not in (404, 410)
+    return type(cause).__module__.partition(".")[0] == "aiohttp" and getattr(cause, "status", 0) not in (404, 410)
 
 
 def _reason_of(error: Exception) -> str:

@@ -76,12 +76,11 @@ def as_indexed(image: Image.Image) -> IndexedImage:
         Its palette, as long as it is or the labels need, in the colours that `as_pixels` gives them; and its labels.
     """
     labels: Labels = np.asarray(image).astype(np.uint8, copy=False)
-    if image.mode == "1":
-        return IndexedImage(np.array([[0] * 3, [255] * 3], np.uint8), labels)
-    entries = max(len(image.getpalette() or ()) // 3 if image.mode == "P" else 0, int(labels.max()) + 1)
+    least = {"P": len(image.getpalette() or ()) // 3, "L": 0, "1": 2}[image.mode]
+    entries = max(least, int(labels.max()) + 1)
     # of a ramp of all labels; what the palette lacks is what Pillow shows for it
     ramp = image.crop((0, 0, 1, 1)).resize((entries, 1))
-    ramp.putdata(range(entries))
+    ramp.putdata([0, 255] if image.mode == "1" else range(entries))
     return IndexedImage(as_pixels(ramp)[0], labels)
 
 
@@ -104,6 +103,8 @@ def sample_bits(image: Image.Image) -> int:
         return 16 if isinstance(args, str) and args.endswith(";16B") else 8
     if image.mode == "F":
         return 32
+    if image.format == "SGI":
+        return 16 if tiles and tiles[0].codec_name == "SGI16" else 8
     if image.format == "PPM":
         largest = args[-1] if isinstance(args, tuple) else 0
         return 16 if image.mode == "I" or largest > 255 else 8

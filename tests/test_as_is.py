@@ -62,6 +62,11 @@ def test_black_and_white_are_0_and_1(tmp_path: Path) -> None:
     np.testing.assert_array_equal(file.palette, [[0, 0, 0], [255, 255, 255]])
 
 
+def test_black_that_is_transparent_stays_so(tmp_path: Path) -> None:
+    encode(Image.new("1", (3, 2)), tmp_path, transparency=0)
+    assert kmcodec.loads((tmp_path / "m.kmc").read_bytes()).palette[:, 3].tolist() == [0, 255]
+
+
 def test_transparency_and_metadata_are_kept(tmp_path: Path) -> None:
     encode(RAMP, tmp_path, transparency=3, dpi=(100, 100))
     file = kmcodec.loads((tmp_path / "m.kmc").read_bytes())
@@ -111,6 +116,10 @@ def test_a_damaged_picture_is_an_error(tmp_path: Path) -> None:
 def test_nothing_else_can_choose_colours_or_labels(other: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"as_is and {next(iter(other))} exclude each other"):
         EncodeSettings(as_is=True, **other)
+
+
+def test_what_is_at_its_default_is_not_given() -> None:
+    EncodeSettings(as_is=True, rdo=np.float64(0), rare=np.float32(0), keep=np.zeros((0, 3), np.uint8))
 
 
 def test_pictures_keep_their_own_palette_or_share_one() -> None:

@@ -147,6 +147,19 @@ def test_what_a_web_server_answers_is_said(tmp_path: Path, status: int, reason: 
     assert run.stderr.startswith(f"kmcodec: error: {url}: {reason}")
 
 
+def test_a_web_server_that_hangs_up_is_said(tmp_path: Path) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.png"
+        run = kmcodec_run("encode", url, "-o", "a.kmc", cwd=tmp_path)
+        server.shutdown()
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {url}: Server disconnected\n")
+
+
 def test_a_web_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
     run = kmcodec_run("encode", "http://127.0.0.1:9/a.png", "-o", "a.kmc", cwd=tmp_path)
     assert run.returncode == 1

@@ -685,10 +685,24 @@ def test_standard_input_is_not_overwritten(folder: Path) -> None:
     assert (folder / "photo.png").read_bytes() == before
 
 
-def test_a_url_that_is_read_is_not_overwritten(folder: Path) -> None:
-    url = f"file://{folder}/photo.png"
-    run = kmcodec_here("encode", url, "-o", url, "--overwrite", cwd=folder)
-    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {url}: is an input, and not overwritten\n")
+@pytest.mark.parametrize("source", ["photo.png", "file://{folder}/photo.png", "local://{folder}/photo.png"])
+@pytest.mark.parametrize("target", ["photo.png", "file://{folder}/photo.png"])
+def test_a_path_and_a_url_can_name_the_same_input(folder: Path, source: str, target: str) -> None:
+    before = (folder / "photo.png").read_bytes()
+    source, target = source.format(folder=folder), target.format(folder=folder)
+    run = kmcodec_here("encode", source, "-o", target, "--overwrite", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, f"kmcodec: error: {target}: is an input, and not overwritten\n")
+    assert (folder / "photo.png").read_bytes() == before
+
+
+def test_folders_that_are_one_make_names_collide(folder: Path) -> None:
+    (folder / "a").mkdir()
+    (folder / "b").symlink_to("a")
+    for name in ("a/x.png", "a/x.bmp"):
+        Image.new("RGB", (2, 2)).save(folder / name)
+    run = kmcodec_here("encode", "a/x.png", "b/x.bmp", "--overwrite", cwd=folder)
+    assert run.returncode == 2
+    assert "a/x.png and b/x.bmp would both become b/x.kmc" in run.stderr
 
 
 @pytest.mark.parametrize(

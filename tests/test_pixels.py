@@ -58,6 +58,13 @@ def test_a_file_tells_how_many_bits_its_samples_have(image: Image.Image, name: s
     assert sample_bits(Image.open(buffer)) == bits
 
 
+@pytest.mark.parametrize("bytes_a_sample", [1, 2])
+def test_so_does_one_of_silicon_graphics(bytes_a_sample: int) -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (2, 3)).save(buffer, "SGI", bpc=bytes_a_sample)
+    assert sample_bits(Image.open(buffer)) == 8 * bytes_a_sample
+
+
 @pytest.mark.parametrize(("largest", "bits"), [(255, 8), (1023, 16)])
 def test_so_does_one_in_colour(largest: int, bits: int) -> None:
     assert sample_bits(Image.open(BytesIO(b"P3 1 1 %d 1 2 3" % largest))) == bits

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Inexact, localcontext
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -421,6 +422,19 @@ def test_numbers_may_be_of_numpy() -> None:
     for number in (np.float32(50), np.int64(50), np.float64(50)):
         assert Target(quality=number).quality == 50
     assert Target(max_bytes=np.uint16(50)).max_bytes == 50  # type: ignore[arg-type]
+
+
+def test_a_higher_psnr_does_not_take_fewer_bytes_where_nearly_all_colours_are_needed() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (48, 48, 3), np.uint8)
+    sizes = [len(kmcodec.encode(noise, psnr_db=psnr_db, effort=1)) for psnr_db in (45, 50, 60)]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("number", [np.float32(30), np.int64(30), Fraction(30)])
+def test_targets_are_real_numbers_of_any_type(number: float, photo: np.ndarray) -> None:
+    part = photo[:40, :40]
+    assert kmcodec.encode(part, psnr_db=number) == kmcodec.encode(part, psnr_db=30)
+    assert kmcodec.encode(part, quality=number) == kmcodec.encode(part, quality=30)
 
 
 # the search

@@ -79,7 +79,7 @@ class EncodeSettings:
 
     def _check_as_is(self) -> None:
         for field in fields(self):
-            if field.name in (*_COLORS, *_TARGETS) and _is_given(getattr(self, field.name), field.default):
+            if field.name in (*_COLORS, *_TARGETS) and _is_given(field.name, getattr(self, field.name), field.default):
                 raise ValueError(f"as_is and {field.name} exclude each other: palette and labels are kept as they are")
 
     @property
@@ -125,8 +125,10 @@ class DecodeSettings:
         return _hash_of("decode", self)
 
 
-def _is_given(value: Any, default: Any) -> bool:
-    return hasattr(value, "shape") or (value != default and value != [])  # a palette; no colours to keep
+def _is_given(name: str, value: Any, default: Any) -> bool:
+    if name in ("palette", "keep"):  # arrays, perhaps
+        return value is not None and len(value) > 0
+    return bool(value != default)
 
 
 def _hash_of(command: str, settings: EncodeSettings | DecodeSettings) -> str:

@@ -146,12 +146,15 @@ def _encode_here(job: Job[EncodeSettings]) -> Outcome:
     return encode_job(job, storage=STREAMS, watch=lambda step: show_step(f"{shown_input(job.source)}: {step}"))
 
 
+def _quality_of(outcome: Outcome) -> str:
+    if outcome.lossless:
+        return "lossless"
+    return "8 bits exact" if outcome.psnr_db is None else f"{outcome.psnr_db:.2f} dB"
+
+
 def _line(outcome: Outcome) -> str:
-    quality = (
-        "lossless" if outcome.lossless else "8 bits exact" if outcome.psnr_db is None else f"{outcome.psnr_db:.2f} dB"
-    )
     before, after = outcome.source_bytes or 0, outcome.target_bytes or 0
     return (
         f"{shown_output(outcome.target)}: K {outcome.colors}, {before} -> {after} bytes ({after / max(1, before):.1%}),"
-        f" {outcome.bits_per_pixel:.3f} bits/px, {quality}, {outcome.seconds:.2f} s"
+        f" {outcome.bits_per_pixel:.3f} bits/px, {_quality_of(outcome)}, {outcome.seconds:.2f} s"
     )

@@ -17,7 +17,7 @@ import click
 
 from kmcodec.batch.storage import DISK, Disk
 from kmcodec.cli.console import flush_stdout
-from kmcodec.files import Contents, FileVersion, is_url, names_folder, open_binary, read_at_most
+from kmcodec.files import Contents, FileVersion, is_url, local_path, names_folder, open_binary, read_at_most
 from kmcodec.folders import Listing, ending_of, is_folder, joined, walk
 from kmcodec.limits import DEFAULT_LIMITS
 from kmcodec.sentences import printable, sentence_of
@@ -199,13 +199,13 @@ class _Claims:
 
     def of(self, listing: Listing, into: str, ending: str) -> Iterator[tuple[str, str, str | None]]:
         """Sources of a folder, their targets, and the source that a target has already, if there is one."""
-        folders = self._folders.setdefault(_key(into), [])
+        folders = self._folders.setdefault(_end_of(into), [])
         source_of = self._earlier(folders, ending)
         folders.append(listing.folder)
         for name in listing.names:
             source, made = joined(listing.folder, name), _with_ending(name, ending)
             target = joined(into, made)
-            rival = self._listed.get(_key(target)) or source_of.setdefault(made, source)
+            rival = self._listed.get(_end_of(target)) or source_of.setdefault(made, source)
             if rival is source:
                 yield source, target, None
             elif _key(rival) != _key(source):  # else it is named twice
@@ -362,7 +362,7 @@ def _sources_by_target(pairs: Sequence[Pair]) -> dict[str, str]:
     for pair in pairs:
         if not pair.target:
             continue
-        key = _key(pair.target)
+        key = _end_of(pair.target)
         if key in source_of:
             raise click.UsageError(_collision(source_of[key], pair))
         source_of[key] = pair.source
@@ -400,6 +400,12 @@ def _key(name: str) -> str:
     return name.rstrip("/") if name == STDIO or is_url(name) else os.path.abspath(name)  # noqa: PTH100  # keeps links
 
 
+def _end_of(target: str) -> str:
+    """The same for different names of one place that is written to, which links lead to."""
+    path = None if target == STDIO else local_path(target)
+    return _key(target) if path is None else os.path.realpath(path)
+
+
 def _could_be_folder(name: str) -> bool:
     return name != STDIO and (is_url(name) or os.path.isdir(name))  # noqa: PTH112  # Path("") is the current folder
 
@@ -420,12 +426,13 @@ def _place_of(name: str) -> _Place:
     """What tells a file from every other, whatever its name; None for what is none, such as a pipe or a device."""
     if name == STDIO:
         return None
-    if is_url(name):
+    path = local_path(name)
+    if path is None:
         return name.rstrip("/")
     try:
-        status = os.stat(name)  # noqa: PTH116  # Path("") is the current folder
+        status = os.stat(path)  # noqa: PTH116  # Path("") is the current folder
     except OSError:
-        return os.path.realpath(name)
+        return os.path.realpath(path)
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 

@@ -53,7 +53,7 @@ class Target:
         rdo: λ, the squared error of a pixel, red, green and blue together, that one bit is worth; 0 for none.
         quality: 1, smallest, to 100, lossless where there are no more than 65 536 colours.
         psnr_db: The smallest picture of at least this PSNR, decibels, by at most 0.1 more.
-        max_bytes: The best picture of at most so many bytes, by at most 2 % less.
+        max_bytes: The best picture of at most so many bytes, by at most 2 % less where sizes allow.
 
     Raises:
         TypeError: One is no number, or `max_bytes` no integer.
@@ -82,10 +82,12 @@ class Target:
             raise ValueError(f"max_bytes must be at least 1, not {self.max_bytes}")
 
     def _check_types(self) -> None:
-        check_number("rdo", self.rdo)
-        for name in ("quality", "psnr_db"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name))
+        for name in ("rdo", "quality", "psnr_db"):
+            value = getattr(self, name)
+            if value is not None or name == "rdo":
+                check_number(name, value)
+            if not isinstance(value, int | float | None):  # of NumPy, or a fraction
+                object.__setattr__(self, name, float(value))
         if self.max_bytes is not None:
             check_integer("max_bytes", self.max_bytes)
 
@@ -194,7 +196,7 @@ def _scale_for(psnr_db: float, reducer: Reducer) -> Scale:
     least, most = reducer.least_colors(psnr_db), reducer.most_colors
     lowest, highest = _place_of(least), _place_of(most)
     if least < most / 2 or lowest <= _SCALE.start:
-        return replace(_SCALE, slope=_DB_A_STEP)
+        return replace(_SCALE, slope=_DB_A_STEP, highest=min(_SCALE.highest, max(highest, _SCALE.start)))
     if least > most * (1 - _NOT_WORTH_LOOKING):
         return Scale(highest, highest, slope=_DB_A_STEP, start=highest)
     start = min(_place_of(reducer.least_colors(psnr_db + _OFF_BY_DB)), highest)
