@@ -289,11 +289,12 @@ def test_links_to_files_are_read_and_links_to_folders_are_not_followed(folder: P
     assert tree(folder / "out") == ["a.kmc", "b.kmc", "link.kmc", "sub/c.kmc", "sub/deep/d d é.kmc"]
 
 
-def test_a_link_that_leads_to_an_input_is_not_written_through(folder: Path) -> None:
+@pytest.mark.parametrize("into", ["out", "file://{folder}/out"])
+def test_a_link_that_leads_to_an_input_is_not_written_through(folder: Path, into: str) -> None:
     original = (folder / "in/b.png").read_bytes()
     (folder / "out").mkdir()
     (folder / "out/a.kmc").symlink_to("../in/b.png")
-    run = encode(folder, "--overwrite")
+    run = encode(folder, "--overwrite", "-d", into.format(folder=folder))
     assert run.returncode == 1
     assert "out/a.kmc: is a link to " in run.stderr
     assert (folder / "in/b.png").read_bytes() == original

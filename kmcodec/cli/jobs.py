@@ -414,9 +414,10 @@ def _link_in_the_way(target: str) -> str | None:
     """
     Why a target is not written to: writing follows links, and a link to a file of another kind may lead to an input.
     """
-    if is_url(target) or not os.path.islink(target):  # noqa: PTH114  # a Path a file takes time
+    path = local_path(target)
+    if path is None or not os.path.islink(path):  # noqa: PTH114  # a Path a file takes time
         return None
-    end = os.path.realpath(target)
+    end = os.path.realpath(path)
     if ending_of(end) == ending_of(target):
         return None
     return f"{printable(target)}: is a link to {printable(end)}, and not overwritten"

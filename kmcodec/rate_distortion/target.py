@@ -67,6 +67,10 @@ class Target:
 
     def __post_init__(self) -> None:
         self._check_types()
+        for name in ("rdo", "quality", "psnr_db"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float | None):  # of NumPy, or a fraction
+                object.__setattr__(self, name, float(value))
         given = [field.name for field in fields(self) if getattr(self, field.name) not in (None, 0.0)]
         if len(given) > 1:
             raise ValueError(f"{given[0]} and {given[1]} exclude each other: give one of them")
@@ -82,12 +86,10 @@ class Target:
             raise ValueError(f"max_bytes must be at least 1, not {self.max_bytes}")
 
     def _check_types(self) -> None:
-        for name in ("rdo", "quality", "psnr_db"):
-            value = getattr(self, name)
-            if value is not None or name == "rdo":
-                check_number(name, value)
-            if not isinstance(value, int | float | None):  # of NumPy, or a fraction
-                object.__setattr__(self, name, float(value))
+        check_number("rdo", self.rdo)
+        for name in ("quality", "psnr_db"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name))
         if self.max_bytes is not None:
             check_integer("max_bytes", self.max_bytes)
 
